@@ -43,7 +43,7 @@ ROOMS: dict[str, str] = {
     "codegen.library": "base abi target kernel_ir llvm",
     "codegen.library.loops": "base abi target program_ir llvm library",
     "codegen.library.gemm": "abi target program_ir kernel_ir llvm library",
-    "codegen.library.sort": "graph abi target scalar_ir llvm library",
+    "codegen.library.sort": "graph abi target scalar_ir kernel_ir llvm library",
     "codegen.library.linalg": "abi target kernel_ir llvm library",
     "codegen.library.arrays": "base graph abi target scalar_ir kernel_ir llvm library",
     "codegen.library.python": "abi target llvm library",

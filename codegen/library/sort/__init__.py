@@ -12,7 +12,8 @@ How        `driver` copies a line to `keys` (integers of the same order), sorts 
            `binary_search` where numbers stand in sorted ones.
            `parallel_lines` and `parallel_quicksort` share a long line among threads; `compress` moves chosen lanes
            together.
-Uses       `library.parallel`, `library.lines`, `llvm`.
+           `text`: vectors of what is not yet in the language of kernels.
+Uses       `kernel_ir`, `library.parallel`, `library.tasks`, `library.lines`, `llvm`.
 Used by    programs, by `LibraryCall` instructions; `bufferise.library_calls` gives the scratch that `driver` wants.
 Begin with the docstring of `driver`, then `networks`.
 To add     a method: a module with its text and the condition in `driver`; test_scan_sort_nonzero.py compares every

@@ -7,13 +7,14 @@ Why       one pass compares vectors with the k-th best so far; candidates are so
 
 from __future__ import annotations
 
+from tensordsl.codegen.kernel_ir.ir import Module
 from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.signals import POLL, long_loop
-from tensordsl.codegen.library.sort import merge_sort
 from tensordsl.codegen.library.sort.driver import PAIR_BYTES, PLACES_BYTES, WANTED_PARAMS
 from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.merge_sort import Core
-from tensordsl.codegen.llvm.builder import METADATA, UNLIKELY, Asm, passed
+from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
+from tensordsl.codegen.llvm.kernel_text import module_text
 from tensordsl.codegen.target.tuning import Tuning
 
 MIN_CANDIDATES = 16  # that scratch has room for, besides the best
@@ -29,13 +30,14 @@ def select_text(dtype: str, tuning: Tuning) -> str:
 
 class _Select(Keys):
     def text(self) -> str:
-        parts = [Core("pairs", 128, self.tuning).text(), self.cut()]
+        parts = [self.cut()]
         parts += [part(end) for end in ENDS for part in (self.offer, self.look, self.found)]
         name = f"argsort_part_{self.dtype}"
         parts += [self.line(name), line_loop_text(name, WANTED_PARAMS, lambda f: _each_line(f, name)), _entry(name)]
         declarations = "".join(f"declare i64 @llvm.{f}.i64(i64, i1)\n" for f in ("cttz", "ctlz"))
         declarations += "".join(f"declare i64 @llvm.{f}.i64(i64, i64)\n" for f in ("smin", "smax"))
-        return POLL + declarations + "".join(parts) + METADATA + merge_sort.METADATA
+        module = Module(Core("pairs", 128, self.tuning).functions())
+        return module_text(module, others=POLL + declarations + "".join(parts))
 
     def from_end(self, f: Asm, key: str, end: str) -> str:
         """A key in an order in which the best of this end are the least; or back."""

@@ -10,19 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tensordsl.codegen.abi import layouts
+from tensordsl.codegen.kernel_ir.ir import Module
 from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.library.signals import POLL, long_loop, poll_each
-from tensordsl.codegen.library.sort import merge_sort, nan_and_zeros, parallel_lines
+from tensordsl.codegen.library.sort import nan_and_zeros, parallel_lines, select
 from tensordsl.codegen.library.sort.adjacent_lines import SIZES, columns_text
 from tensordsl.codegen.library.sort.binary_search import search_text
+from tensordsl.codegen.library.sort.compress import orders
 from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.merge_sort import DIGITS, Core
-from tensordsl.codegen.library.sort.networks import Vectors
 from tensordsl.codegen.library.sort.quicksort import Quick
 from tensordsl.codegen.library.sort.select import narrow_text
 from tensordsl.codegen.library.sort.short_lines import short_text, sizes
-from tensordsl.codegen.llvm.builder import LIKELY, METADATA, UNLIKELY, Asm, passed
+from tensordsl.codegen.library.sort.text import Vectors, declarations
+from tensordsl.codegen.llvm.builder import LIKELY, UNLIKELY, Asm, passed
+from tensordsl.codegen.llvm.kernel_text import module_text
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE
 from tensordsl.codegen.target.tuning import Tuning
 from tensordsl.graph.types import COMPLEX
@@ -59,7 +62,6 @@ def sort_text(dtype: str, tuning: Tuning) -> str:
 class _Sort(Keys):
     def text(self) -> str:
         parts = [POLL]
-        parts += [core.declarations() + core.text() for core in self.cores()]
         parts += [parallel_lines.text(self.tuning)] if self.shares else []
         parts += [self.listed(), self.placed()] if self.is_packed or self.splits_pairs else []
         parts += [self.numbered()] if self.splits_pairs else []
@@ -72,7 +74,14 @@ class _Sort(Keys):
         parts += [search_text(self)]
         parts += [self.walked("argsort", LINE_PARAMS), self.walked("sort", WANTED_PARAMS)]
         parts += map(self.entry, ("sort", "sort_part", "argsort"))
-        return declared_once("".join(parts)) + METADATA + merge_sort.METADATA
+        parts += [declarations(self.width, self.lanes)]
+        return module_text(self.module(), others=declared_once("".join(parts)))
+
+    def module(self) -> Module:
+        """What is written in the language of kernels."""
+        tables = [table for core in self.cores() if isinstance(core, Quick) for table in core.tables()]
+        tables += [orders(select.ORDERS, self.lanes)] if self.parts == 1 and select.permutes(self) else []
+        return Module([f for core in self.cores() for f in core.functions()], tables)
 
     @property
     def splits(self) -> bool:

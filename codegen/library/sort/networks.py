@@ -1,32 +1,39 @@
 """Sorting networks in vector registers: integers, or (key, position) pairs, without branches.
 
-Contract  `block_text`: registers * lanes integers at a, sorted to b; `Vectors.merged`: two sorted vectors -> halves.
+Contract  `block`: registers * lanes integers at a, sorted to b; `Vectors.merged`: two sorted vectors -> halves.
 How       odd-even merges sort each lane over all registers, bitonic networks merge the lanes.
 Ref       K. Batcher, Sorting networks and their applications, 1968.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tensordsl.codegen.llvm.builder import Asm
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Signature, Type, array, i64, signature
 
-SIGNED, UNSIGNED = ("smin", "smax"), ("umin", "umax")  # LLVM's names of the lesser one and of the greater one
-
-
-def block_text(name: str, bits: int, lanes: int, registers: int) -> str:
-    """`void name(ptr a, ptr b)`: the registers * lanes integers at a, sorted to b."""
-    f = Asm("void", name, ("ptr a", "ptr b"), internal=True)
-    vectors = Vectors(f, bits, lanes)
-    values = [vectors.load(f.gep("%a", k * vectors.size)) for k in range(registers)]
-    for k, value in enumerate(sorted_block(vectors, values)):
-        vectors.store(value, f.gep("%b", k * vectors.size))
-    f.ret()
-    return f.text
+SIGNED = "smin", "smax"  # the lesser one and the greater one
 
 
-def sorted_block(vectors: Vectors, values: list[str]) -> list[str]:
+def block_signature(name: str, v: Type) -> Signature:
+    return signature(name, a=array(v.scalar), b=array(v.scalar))
+
+
+def block(name: str, v: Type, registers: int) -> Function:
+    """The integers at a, so many vectors, sorted to b."""
+
+    @kernel(block_signature(name, v))
+    def block(k: Kernel, a: Pointer, b: Pointer) -> None:
+        values = [(a + r * v.lanes).load(v.lanes) for r in range(registers)]
+        for r, value in enumerate(sorted_block(Vectors(k, v.lanes), values)):
+            (b + r * v.lanes).store(value)
+
+    return block
+
+
+def sorted_block(vectors: Vectors, values: Sequence[Any]) -> list[Any]:
     """The integers in these registers, a power of two of them, sorted in the order of memory."""
     block = _Block(vectors, values)
     block.sort()
@@ -34,87 +41,78 @@ def sorted_block(vectors: Vectors, values: list[str]) -> list[str]:
     return block.values
 
 
-def declarations(bits: int, lanes: int, unsigned: bool = False) -> str:
-    kind, names = f"<{lanes} x i{bits}>", UNSIGNED if unsigned else SIGNED
-    return "".join(f"declare {kind} @llvm.{m}.v{lanes}i{bits}({kind}, {kind})\n" for m in names)
+def lane_bits(mask: Number) -> Number:
+    """An integer with a bit for each lane of a mask."""
+    return mask.bits(Type(f"i{mask.type.lanes}"))
 
 
-def set_lanes(f: Asm, mask: str, W: int) -> str:
-    """i64: how many of W lanes a mask has; of one, an i1."""
-    if W == 1:
-        return f.op(f"zext i1 {mask} to i64")
-    bits = f.op(f"bitcast <{W} x i1> {mask} to i{W}")
-    return f.call("i64", "@llvm.ctpop.i64", f"i64 {bits if W == 64 else f.op(f'zext i{W} {bits} to i64')}")
+def set_lanes(mask: Number) -> Number:
+    """i64: how many lanes a mask has; of one lane, the truth value as a number."""
+    if mask.type.lanes == 1:
+        return mask.unsigned(i64)
+    return mask.k.emit("ctpop", lane_bits(mask).unsigned(i64))
 
 
 class Vectors:
-    """Operations on vectors of integers, signed ones if nothing is said, in the function that is being written."""
+    """Operations on vectors of signed integers, in the function that is being written."""
 
-    def __init__(self, f: Asm, bits: int, lanes: int, unsigned: bool = False) -> None:
-        self.f, self.bits, self.lanes, self.names = f, bits, lanes, UNSIGNED if unsigned else SIGNED
-        self.kind, self.size = f"<{lanes} x i{bits}>", lanes * bits // 8
+    def __init__(self, k: Kernel, lanes: int) -> None:
+        self.k, self.lanes = k, lanes
 
-    def load(self, place: str) -> str:
-        return self.f.op(f"load {self.kind}, ptr {place}, align {self.bits // 8}")
-
-    def every(self, value: str) -> str:
-        """The same value in each lane."""
-        one = self.f.op(f"insertelement {self.kind} poison, i{self.bits} {value}, i64 0")
-        return self.shuffled(one, [0] * self.lanes)
-
-    def store(self, value: str, place: str) -> None:
-        self.f.do(f"store {self.kind} {value}, ptr {place}, align {self.bits // 8}")
-
-    def extremes(self, x: str, y: str) -> tuple[str, str]:
+    def extremes(self, x: Any, y: Any) -> Any:
         """(the lesser, the greater one) in each lane."""
-        operands, callee = (f"{self.kind} {x}", f"{self.kind} {y}"), f".v{self.lanes}i{self.bits}"
-        low, high = (self.f.call(self.kind, f"@llvm.{m}{callee}", *operands) for m in self.names)
+        low, high = (self.k.emit(name, x, y) for name in SIGNED)
         return low, high
 
-    def shuffled(self, x: str, order: list[int], y: str = "poison") -> str:
-        lanes = ", ".join(f"i32 {k}" for k in order)
-        return self.f.op(f"shufflevector {self.kind} {x}, {self.kind} {y}, <{self.lanes} x i32> <{lanes}>")
+    def shuffled(self, x: Any, order: list[int], y: Any = None) -> Any:
+        return self.k.shuffle(x, y, order)
 
-    def mirrored(self, x: str, mask: int) -> str:
+    def mirrored(self, x: Any, mask: int) -> Any:
         """Lane k becomes lane k ^ mask."""
         return self.shuffled(x, [k ^ mask for k in range(self.lanes)])
 
-    def chosen(self, low: str, high: str, bit: int) -> str:
+    def chosen(self, low: Any, high: Any, bit: int) -> Any:
         """Of `low` the lanes without the bit, of `high` those with it."""
         return self.shuffled(low, [k + self.lanes * bool(k & bit) for k in range(self.lanes)], high)
 
-    def merged(self, x: str, y: str) -> tuple[str, str]:
+    def merged(self, x: Any, y: Any) -> tuple[Any, Any]:
         """(the lesser half, the greater half), sorted, of two sorted vectors."""
         halves = list(self.extremes(x, self.mirrored(y, self.lanes - 1)))
         bit = self.lanes // 2
         while bit:
             for h in (0, 1):
-                halves[h] = self.chosen(*self.extremes(halves[h], self.mirrored(halves[h], bit)), bit)
+                low, high = self.extremes(halves[h], self.mirrored(halves[h], bit))
+                halves[h] = self.chosen(low, high, bit)
             bit //= 2
         return halves[0], halves[1]
 
 
-class PairVectors(Vectors):
-    """The same of keys with positions, by keys and where these are equal by positions: a value is (keys, positions)."""
+class UnsignedVectors(Vectors):
+    """The same of integers without a sign."""
 
     def extremes(self, x: Any, y: Any) -> Any:
-        t, mask = self.kind, f"<{self.lanes} x i1>"
-        tie = self.f.op(f"and {mask} {self.compare('eq', x[0], y[0])}, {self.compare('ult', x[1], y[1])}")
-        is_less = self.f.op(f"or {mask} {self.compare('ult', x[0], y[0])}, {tie}")
+        return self.k.unsigned("umin", x, y), self.k.unsigned("umax", x, y)
+
+
+class PairVectors(Vectors):
+    """The same of unsigned keys with positions, by keys and where these are equal by positions: a value is (keys,
+    positions)."""
+
+    def extremes(self, x: Any, y: Any) -> Any:
+        k = self.k
+        tie = (x[0] == y[0]) & k.unsigned("ult", x[1], y[1])
+        is_less = k.unsigned("ult", x[0], y[0]) | tie
         both = list(zip(x, y, strict=True))
-        low = tuple(self.f.op(f"select {mask} {is_less}, {t} {a}, {t} {b}") for a, b in both)
-        return low, tuple(self.f.op(f"select {mask} {is_less}, {t} {b}, {t} {a}") for a, b in both)
+        low = tuple(k.select(is_less, a, b) for a, b in both)
+        return low, tuple(k.select(is_less, b, a) for a, b in both)
 
-    def compare(self, condition: str, x: str, y: str) -> str:
-        return self.f.op(f"icmp {condition} {self.kind} {x}, {y}")
-
-    def shuffled(self, x: Any, order: list[int], y: Any = ("poison", "poison")) -> Any:
+    def shuffled(self, x: Any, order: list[int], y: Any = (None, None)) -> Any:
         shuffled = super().shuffled
         return tuple(shuffled(a, order, b) for a, b in zip(x, y, strict=True))
 
 
 class _Block:
-    def __init__(self, vectors: Vectors, values: list[str]) -> None:
+    def __init__(self, vectors: Vectors, values: Sequence[Any]) -> None:
         self.v, self.values, self.registers = vectors, list(values), len(values)
 
     def sort(self) -> None:
@@ -154,7 +152,7 @@ class _Block:
                     self.values[r], self.values[r | bit] = self.interleaved(self.values[r], self.values[r | bit])
             bit //= 2
 
-    def interleaved(self, x: str, y: str) -> list[str]:
+    def interleaved(self, x: Any, y: Any) -> list[Any]:
         lanes = self.v.lanes
         orders = ([side * lanes // 2 + k // 2 + lanes * (k % 2) for k in range(lanes)] for side in (0, 1))
         return [self.v.shuffled(x, order, y) for order in orders]

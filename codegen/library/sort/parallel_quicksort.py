@@ -7,97 +7,119 @@ Ref       sample sort: W. Frazer and A. McKellar, 1970.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from tensordsl.codegen.library.parallel import Job, share
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.structs import Fields, Struct
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, array, i1, i64, ptr, signature
 from tensordsl.codegen.library.sort import partition, pivot
 from tensordsl.codegen.library.sort.parallel_lines import parallel_min_keys
-from tensordsl.codegen.llvm.builder import UNLIKELY, passed
-from tensordsl.codegen.llvm.function import Function
+from tensordsl.codegen.library.tasks import share, task_signature
 
 if TYPE_CHECKING:
     from tensordsl.codegen.library.sort.quicksort import Quick
 
 MAX_BUCKETS = 32  # a power of two
-# `starts`: where in the line the part of each bucket and slice goes, by buckets, before that how many keys it has;
-# `pivots`: the keys of a binary tree, the children of node k are 2k and 2k + 1.
-JOB = Job(("ptr a", "ptr b", "i64 n", "i64 shift", "i64 size", "i64 slices", "i64 buckets", "ptr pivots", "ptr starts"))
 
 
-def text(q: Quick) -> str:
-    return "".join(part(q) for part in (_deal, _slice, _place, _finish, _sampled, _pivots, _shared))
+def functions(q: Quick) -> list[Function]:
+    return [part(q) for part in (_deal, _slice, _place, _finish, _sampled, _pivots, _shared)]
+
+
+def _job(q: Quick) -> Struct:
+    """`starts`: where in the line the part of each bucket and slice goes, by buckets, before that how many keys it has;
+    `pivots`: the keys of a binary tree, the children of node k are 2k and 2k + 1."""
+    keys = array(q.key)
+    return Struct(
+        a=keys, b=keys, n=i64, shift=i64, size=i64, slices=i64, buckets=i64, pivots=keys, starts=array(i64)
+    )  # fmt: skip
+
+
+def shared_signature(q: Quick) -> Signature:
+    s = q.signature()
+    return signature(f"{q.name}.shared", s.results, dict(s.parameters), pool=ptr)
 
 
 # -- parts of the job --------------------------------------------------------------------------------------------------
-def _part(q: Quick, name: str) -> tuple[Function, dict[str, str]]:
-    """The function of the k-th part, and the words of the job."""
-    f = Function("void", f"{q.name}.{name}", ("ptr job", "i64 k"), internal=True)
-    given = JOB.given(f)
-    if q.has_positions:
-        f.do(f"%shift = load i64, ptr {f.word('%job', JOB.words['shift'])}, align 8")
-    return f, given
+def _task(q: Quick, name: str, body: Callable[..., None]) -> Function:
+    """`body(k, the job's fields, number, more)`."""
+
+    @kernel(task_signature(f"{q.name}.{name}"))
+    def task(k: Kernel, job: Pointer, i: Number) -> None:
+        fields = Fields(_job(q), job)
+        body(k, fields, i, [fields.shift] if q.has_positions else [])
+
+    return task
 
 
-def _slice(q: Quick) -> str:
-    """The k-th slice, in buckets."""
-    f, given = _part(q, "slice")
-    first = f.mul("%k", given["size"])
-    n = f.min(given["size"], f.sub(given["n"], first))
-    places = (f"ptr {q.at(f, given[p], first)}" for p in ("a", "b"))
-    counts = f"ptr {f.word(given['starts'], '%k')}"
-    f.call("void", f"@{q.name}.deal", "ptr %job", *places, f"i64 {n}", "i64 1", counts, "i1 true", *passed(q.more))
-    return f.end()
+def _slice(q: Quick) -> Function:
+    def body(k: Kernel, job: Any, i: Number, more: list[Number]) -> None:
+        """A slice, in buckets."""
+        first = i * job.size
+        n = k.min(job.size, job.n - first)
+        k.call(_deal_signature(q), job.place, job.a + first, job.b + first, n, 1, job.starts + i, True, *more)
+
+    return _task(q, "slice", body)
 
 
-def _deal(q: Quick) -> str:
-    """The n keys at x below a node of the pivots' tree, in its buckets, where they stand or, unless `stays`, at y."""
-    params = ("ptr job", "ptr x", "ptr y", "i64 n", "i64 node", "ptr counts", "i1 stays", *q.more)
-    f = Function("void", f"{q.name}.deal", params, internal=True)
-    with f.when(f.eq("%n", 0), UNLIKELY):
-        f.ret()
-    buckets = JOB.get(f, "buckets")
-    with f.when(f.test("uge", "%node", buckets)):
-        bucket = f.mul(f.sub("%node", buckets), JOB.get(f, "slices"))
-        f.put("%n", "%counts", bucket)
-        with f.when(f.op("xor i1 %stays, true")):
-            f.call("void", f"@{q.name}.copy", *passed(("ptr x", "ptr y", "i64 n", *q.more)))
-        f.ret()
-    less = partition.any_length(q, f, f.load(q.key, q.at(f, JOB.get(f, "pivots"), "%node")))
-    child, rest, moves = f.shl("%node", 1), f.sub("%n", less), f.op("xor i1 %stays, true")
-    sides = (
-        ("%x", "%y", less, child, "%stays"),
-        (q.at(f, "%y", less), q.at(f, "%x", less), rest, f.or_(child, 1), moves),
-    )
-    for x, y, n, node, stays in sides:
-        given = f"ptr {x}", f"ptr {y}", f"i64 {n}", f"i64 {node}", "ptr %counts", f"i1 {stays}"
-        f.call("void", f"@{q.name}.deal", "ptr %job", *given, *passed(q.more))
-    return f.end()
+def _deal_signature(q: Quick) -> Signature:
+    own: dict[str, Kind] = dict(node=i64, counts=array(i64), stays=i1)
+    return signature(f"{q.name}.deal", None, {"job": ptr, **q.buffers, **own, **q.more})
 
 
-def _place(q: Quick) -> str:
-    """The parts of the k-th slice to those of other slices."""
-    f, given = _part(q, "place")
-    first = f.mul("%k", given["size"])
-    with f.loop(given["buckets"], ("i64", first)) as loop:
-        at = f.word(given["starts"], f.add(f.mul(loop.index, given["slices"]), "%k"))
-        start = f.get(at, 0)
-        n = f.sub(f.get(at, 1), start)
-        places = f"ptr {q.at(f, given['a'], loop.values[0])}", f"ptr {q.at(f, given['b'], start)}"
-        f.call("void", f"@{q.name}.copy", *places, f"i64 {n}", *passed(q.more))
-        loop.next = [f.add(loop.values[0], n)]
-    return f.end()
+def _deal(q: Quick) -> Function:
+    @kernel(_deal_signature(q))
+    def deal(
+        k: Kernel, job: Pointer, x: Pointer, y: Pointer, n: Number, node: Number, counts: Pointer, stays: Number,
+        *more: Number,
+    ) -> None:  # fmt: skip
+        """The n keys at x below a node of the pivots' tree, in its buckets, where they stand or, unless `stays`, at
+        y."""
+        given = Fields(_job(q), job)
+        with k.when(n == 0, likely=False):
+            k.ret()
+        buckets = given.buckets
+        with k.when(k.unsigned("uge", node, buckets)):
+            counts[(node - buckets) * given.slices] = n
+            with k.when(~stays):
+                k.call(q.buffers_signature("copy"), x, y, n, *more)
+            k.ret()
+        less = partition.any_length(q, k, x, y, n, given.pivots[node], *more)
+        child, rest, moves = node << 1, n - less, ~stays
+        sides = (x, y, less, child, stays), (y + less, x + less, rest, child | 1, moves)
+        for x, y, n, node, stays in sides:
+            k.call(_deal_signature(q), job, x, y, n, node, counts, stays, *more)
+
+    return deal
 
 
-def _finish(q: Quick) -> str:
-    """The k-th bucket, sorted."""
-    f, given = _part(q, "finish")
-    at = f.word(given["starts"], f.mul("%k", given["slices"]))
-    start = f.get(at, 0)
-    n = f.sub(f.get(at, given["slices"]), start)
-    with f.when(f.gt(n, 0)):
-        places = (f"ptr {q.at(f, given[p], start)}" for p in ("b", "a"))
-        q.from_the_top(f, *places, n, "false", *passed(q.more))
-    return f.end()
+def _place(q: Quick) -> Function:
+    def body(k: Kernel, job: Any, i: Number, more: list[Number]) -> None:
+        """The parts of a slice to those of other slices."""
+        a, b, slices, starts = job.a, job.b, job.slices, job.starts
+        first = k.variable(i * job.size)
+        with k.range(job.buckets) as bucket:
+            at = starts + (bucket * slices + i)
+            start = at[0]
+            n = at[1] - start
+            k.call(q.buffers_signature("copy"), a + first, b + start, n, *more)
+            first += n
+
+    return _task(q, "place", body)
+
+
+def _finish(q: Quick) -> Function:
+    def body(k: Kernel, job: Any, i: Number, more: list[Number]) -> None:
+        """A bucket, sorted."""
+        at = job.starts + i * job.slices
+        start = at[0]
+        n = at[job.slices] - start
+        with k.when(n > 0):
+            q.from_the_top(k, job.b + start, job.a + start, n, False, *more)
+
+    return _task(q, "finish", body)
 
 
 # -- pivots ------------------------------------------------------------------------------------------------------------
@@ -106,87 +128,100 @@ def _sample_keys(q: Quick) -> int:
     return q.tuning.sort.samples_per_bucket * MAX_BUCKETS + 16
 
 
-def _sampled(q: Quick) -> str:
-    """`count` of the n keys at a, sorted, to `sample`: one of each so many, at places that follow no period."""
-    f = Function("void", f"{q.name}.sampled", ("ptr a", "i64 n", "ptr sample", "i64 count"), internal=True)
-    stride = f.udiv("%n", "%count")
-    with f.loop("%count", ("i64", "1")) as loop:
-        within = f.udiv(f.mul(stride, loop.values[0]), pivot.SAMPLE_MODULUS)
-        place = f.add(f.mul(stride, loop.index), within)
-        f.store(q.key, f.load(q.key, q.at(f, "%a", place)), q.at(f, "%sample", loop.index))
-        if q.has_positions:
-            f.store(q.key, loop.index, q.at(f, "%sample", f.add(loop.index, 2 * _sample_keys(q))))
-        loop.next = [f.urem(f.mul(loop.values[0], pivot.SAMPLE_FACTOR), pivot.SAMPLE_MODULUS)]
-    more = (f"i64 {2 * _sample_keys(q) * q.size}",) if q.has_positions else ()
-    q.from_the_top(f, "ptr %sample", f"ptr {q.at(f, '%sample', _sample_keys(q))}", "%count", "true", *more)
-    return f.end()
+def _sampled_signature(q: Quick) -> Signature:
+    return signature(f"{q.name}.sampled", a=array(q.key), n=i64, sample=array(q.key), count=i64)
 
 
-def _pivots(q: Quick) -> str:
-    """i64: how many buckets; at `pivots` the tree of their borders, the different ones among some of a sample."""
-    f = Function("i64", f"{q.name}.pivots", ("ptr a", "i64 n", "ptr pivots"), internal=True)
-    sample = f.op(f"alloca [{(4 if q.has_positions else 2) * _sample_keys(q)} x {q.key}], align 64")
-    most = f.min(_power(f, f.udiv("%n", q.tuning.sort.bucket_min_keys)), MAX_BUCKETS)
-    f.call(
-        "void",
-        f"@{q.name}.sampled",
-        "ptr %a",
-        "i64 %n",
-        f"ptr {sample}",
-        f"i64 {f.mul(most, q.tuning.sort.samples_per_bucket)}",
-    )
-    with f.loop(most, ("i64", "0"), start=1) as loop:
-        found = loop.values[0]
-        key = f.load(q.key, q.at(f, sample, f.mul(loop.index, q.tuning.sort.samples_per_bucket)))
-        last = f.load(q.key, q.at(f, sample, f.max(f.sub(found, 1), 0)))
-        f.store(q.key, key, q.at(f, sample, found))
-        is_new = f.any(f.compare("ne", q.key, key, last), f.eq(found, 0))
-        loop.next = [f.add(found, f.as_i64(is_new))]
-    found = loop.values[0]
-    last, buckets = f.sub(found, 1), f.shl(_power(f, found), 1)
-    with f.loop(buckets, start=1) as loop:  # the middle one of those below the node, of the last ones again
-        stride = f.udiv(buckets, _power(f, loop.index))
-        middle = f.lshr(f.mul(f.or_(f.shl(loop.index, 1), 1), stride), 1)
-        place = f.sub(f.sub(middle, buckets), 1)
-        f.store(q.key, f.load(q.key, q.at(f, sample, f.min(place, last))), q.at(f, "%pivots", loop.index))
-    return f.end("i64", buckets)
+def _sampled(q: Quick) -> Function:
+    @kernel(_sampled_signature(q))
+    def sampled(k: Kernel, a: Pointer, n: Number, sample: Pointer, count: Number) -> None:
+        """`count` of the n keys at a, sorted, to `sample`: one of each so many, at places that follow no period."""
+        stride, power = k.unsigned("udiv", n, count), k.variable(1, i64)
+        with k.range(count) as i:
+            within = k.unsigned("udiv", stride * power, pivot.SAMPLE_MODULUS)
+            sample[i] = a[stride * i + within]
+            if q.has_positions:
+                sample[i + 2 * _sample_keys(q)] = i
+            power.set(k.unsigned("urem", power * pivot.SAMPLE_FACTOR, pivot.SAMPLE_MODULUS))
+        more = [2 * _sample_keys(q) * q.size] if q.has_positions else []
+        q.from_the_top(k, sample, sample + _sample_keys(q), count, True, *more)
+
+    return sampled
 
 
-def _power(f: Function, x: str) -> str:
+def _pivots_signature(q: Quick) -> Signature:
+    return signature(f"{q.name}.pivots", i64, a=array(q.key), n=i64, pivots=array(q.key))
+
+
+def _pivots(q: Quick) -> Function:
+    t = q.tuning.sort
+
+    @kernel(_pivots_signature(q))
+    def pivots(k: Kernel, a: Pointer, n: Number, pivots: Pointer) -> None:
+        """How many buckets; at `pivots` the tree of their borders, the different ones among some of a sample."""
+        sample = k.alloca(q.key, (4 if q.has_positions else 2) * _sample_keys(q), align=64)
+        most = k.min(_power(k.unsigned("udiv", n, t.bucket_min_keys)), MAX_BUCKETS)
+        k.call(_sampled_signature(q), a, n, sample, most * t.samples_per_bucket)
+        found = k.variable(0, i64)
+        with k.range(most, start=1) as i:
+            key = sample[i * t.samples_per_bucket]
+            last = sample[k.max(found - 1, 0)]
+            sample[found] = key
+            found += ((key != last) | (found == 0)).unsigned(i64)
+        last, buckets = found - 1, _power(found) << 1
+        with k.range(buckets, start=1) as i:  # the middle one of those below the node, of the last ones again
+            stride = k.unsigned("udiv", buckets, _power(i))
+            middle = k.unsigned("lshr", (i << 1 | 1) * stride, 1)
+            pivots[i] = sample[k.min(middle - buckets - 1, last)]
+        k.ret(buckets)
+
+    return pivots
+
+
+def _power(x: Number) -> Number:
     """The greatest power of two that is no more than x."""
-    return f.lshr(-1 << 63, f.call("i64", "@llvm.ctlz.i64", f"i64 {x}", "i1 false"))
+    k = x.k
+    return k.unsigned("lshr", k.number(-1 << 63, i64), k.emit("ctlz", x, of_zero=True))
 
 
 # -- the whole ---------------------------------------------------------------------------------------------------------
-def _shared(q: Quick) -> str:
-    """As `sort`, by the threads of a pool if there is one and the keys are many: their order is one, whoever does
-    what."""
-    given = ("ptr a", "ptr b", "i64 n", *(q.more or ("i64 bytes",)))
-    f = Function("ptr", f"{q.name}.shared", (*given, "ptr pool"), internal=True)
-    with f.when(f.any(f.is_null("%pool"), f.lt("%n", parallel_min_keys(q.tuning)))):
-        f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
-    if not q.has_positions:
-        with f.when(f.call("i1", f"@{q.name}.is_sorted", "ptr %a", "i64 %n")):
-            f.ret("ptr", "%a")
-    pivots = f.op(f"alloca [{MAX_BUCKETS} x {q.key}], align 64")
-    starts = f.op(f"alloca [{MAX_BUCKETS * q.tuning.sort.max_slices + 1} x i64], align 64")
-    buckets = f.call("i64", f"@{q.name}.pivots", "ptr %a", "i64 %n", f"ptr {pivots}")
-    with f.when(f.test("ule", buckets, q.tuning.sort.few_buckets)):
-        f.ret("ptr", f.call("ptr", f"@{q.name}", *passed(given)))
-    size = f.max(f.min(f.udiv("%n", q.tuning.sort.slices), q.tuning.sort.slice_max_keys), q.tuning.sort.slice_min_keys)
-    size = f.max(size, f.udiv("%n", q.tuning.sort.max_slices))
-    size = f.and_(f.add(size, q.tuning.sort.slice_multiple_keys), -q.tuning.sort.slice_multiple_keys)
-    slices = f.udiv(f.add("%n", f.sub(size, 1)), size)
-    words = {"a": "%a", "b": "%b", "n": "%n", "shift": "%shift" if q.has_positions else "0", "size": size}
-    job = JOB.made(f, words | {"slices": slices, "buckets": buckets, "pivots": pivots, "starts": starts})
-    end = f.mul(buckets, slices)
-    with f.loop(end) as loop:
-        f.put(0, starts, loop.index)
-    share(f, "%pool", f"{q.name}.slice", job, slices)
-    with f.loop(end, ("i64", "0")) as loop:
-        loop.next = [f.add(loop.values[0], f.get(starts, loop.index))]
-        f.put(loop.values[0], starts, loop.index)
-    f.put("%n", starts, end)
-    share(f, "%pool", f"{q.name}.place", job, slices)
-    share(f, "%pool", f"{q.name}.finish", job, buckets)
-    return f.end("ptr", "%a")
+def _shared(q: Quick) -> Function:
+    t = q.tuning.sort
+
+    @kernel(shared_signature(q))
+    def shared(k: Kernel, a: Pointer, b: Pointer, n: Number, more: Number, pool: Pointer) -> None:
+        """As `sort`, by the threads of a pool if there is one and the keys are many: their order is one, whoever does
+        what."""
+        with k.when((pool == k.null) | (n < parallel_min_keys(q.tuning))):
+            k.ret(k.call(q.signature(), a, b, n, more))
+        if not q.has_positions:
+            with k.when(k.call(q.is_sorted_signature(), a, n)):
+                k.ret(a)
+        pivots = k.alloca(q.key, MAX_BUCKETS, align=64)
+        starts = k.alloca(i64, MAX_BUCKETS * t.max_slices + 1, align=64)
+        buckets = k.call(_pivots_signature(q), a, n, pivots)
+        with k.when(k.unsigned("ule", buckets, t.few_buckets)):
+            k.ret(k.call(q.signature(), a, b, n, more))
+        size = k.max(k.min(k.unsigned("udiv", n, t.slices), t.slice_max_keys), t.slice_min_keys)
+        size = k.max(size, k.unsigned("udiv", n, t.max_slices))
+        size = size + t.slice_multiple_keys & -t.slice_multiple_keys
+        slices = k.unsigned("udiv", n + (size - 1), size)
+        shift = more if q.has_positions else k.number(0, i64)
+        job = _job(q).made(
+            k, a=a, b=b, n=n, shift=shift, size=size, slices=slices, buckets=buckets, pivots=pivots, starts=starts
+        )  # fmt: skip
+        end = buckets * slices
+        with k.range(end) as i:
+            starts[i] = 0
+        share(k, pool, task_signature(f"{q.name}.slice"), job, slices)
+        place = k.variable(0, i64)
+        with k.range(end) as i:
+            behind = place + starts[i]
+            starts[i] = place
+            place.set(behind)
+        starts[end] = n
+        share(k, pool, task_signature(f"{q.name}.place"), job, slices)
+        share(k, pool, task_signature(f"{q.name}.finish"), job, buckets)
+        k.ret(a)
+
+    return shared

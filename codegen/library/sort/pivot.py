@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensordsl.codegen.library.signals import long_loop
-from tensordsl.codegen.library.sort.networks import Vectors, sorted_block
-from tensordsl.codegen.llvm.builder import LIKELY, UNLIKELY, Asm, passed
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, array, i64, signature
+from tensordsl.codegen.library.polls import polled_range
+from tensordsl.codegen.library.sort.networks import UnsignedVectors, Vectors, sorted_block
 
 if TYPE_CHECKING:
     from tensordsl.codegen.library.sort.quicksort import Quick
@@ -18,9 +20,33 @@ if TYPE_CHECKING:
 SAMPLE_MODULUS, SAMPLE_FACTOR = 65537, 40503  # places of samples: powers of the factor, modulo the modulus, in parts
 
 
-def text(q: Quick) -> str:
-    samples = "".join(_sample(q, r) for r, _ in _samples(q))
-    return samples + "".join(part(q) for part in (_count, _median, _middle, _pivot))
+def functions(q: Quick) -> list[Function]:
+    samples = [_sample(q, r) for r, _ in _samples(q)]
+    return [*samples, *(part(q) for part in (_count, _median, _middle, _pivot))]
+
+
+def _keys(q: Quick) -> dict[str, Kind]:
+    return dict(x=array(q.key), n=i64)
+
+
+def count_signature(q: Quick) -> Signature:
+    return signature(f"{q.name}.count", i64, _keys(q), p=q.key)
+
+
+def pivot_signature(q: Quick) -> Signature:
+    return signature(f"{q.name}.pivot", (q.key, i64), _keys(q), depth=i64)
+
+
+def middle_signature(q: Quick) -> Signature:
+    return signature(f"{q.name}.middle", q.key, _keys(q), depth=i64)
+
+
+def _sample_signature(q: Quick, r: int) -> Signature:
+    return signature(f"{q.name}.sample{r}", q.key, _keys(q))
+
+
+def _median_signature(q: Quick) -> Signature:
+    return signature(f"{q.name}.median", q.key, _keys(q))
 
 
 def _samples(q: Quick) -> list[tuple[int, int]]:
@@ -29,114 +55,117 @@ def _samples(q: Quick) -> list[tuple[int, int]]:
     return [(r * 64 // q.vector_bytes, least) for r, least in ((1, 0), (2, two))]
 
 
-def _sample(q: Quick, r: int) -> str:
-    """The middle one of r registers of the n keys at x, one of each so many, at places that follow no period, as lines
-    may have one; the next number if none of these keys is less."""
-    f, W = Asm(q.key, f"{q.name}.sample{r}", ("ptr x", "i64 n"), internal=True), q.lanes
-    stride = f.udiv("%n", r * W)
-    values = []
-    for at in range(r):
-        value = "poison"
-        for lane in range(W):
-            whole = at * W + lane
-            part = pow(SAMPLE_FACTOR, whole, SAMPLE_MODULUS)
-            place = f.udiv(f.mul(stride, whole * SAMPLE_MODULUS + part), SAMPLE_MODULUS)
-            key = f.load(q.key, q.at(f, "%x", place))
-            value = f.op(f"insertelement {q.kind} {value}, {q.key} {key}, i64 {lane}")
-        values.append(value)
-    values = sorted_block(Vectors(f, q.bits, W, q.has_positions), values)
-    first = f.op(f"extractelement {q.kind} {values[0]}, i64 0")
-    middle = f.op(f"extractelement {q.kind} {values[r // 2]}, i64 {0 if r > 1 else W // 2}")
-    are_equal = f.all(f.compare("eq", q.key, first, middle), f.compare("ne", q.key, middle, q.greatest))
-    f.ret(q.key, f.op(f"add {q.key} {middle}, {f.op(f'zext i1 {are_equal} to {q.key}')}"))
-    return f.text
+def _sample(q: Quick, r: int) -> Function:
+    W = q.lanes
+
+    @kernel(_sample_signature(q, r))
+    def sample(k: Kernel, x: Pointer, n: Number) -> None:
+        """The middle one of r registers of the n keys at x, one of each so many, at places that follow no period, as
+        lines may have one; the next number if none of these keys is less."""
+        stride = k.unsigned("udiv", n, r * W)
+        values = []
+        for at in range(r):
+            value = k.anything(q.vector)
+            for lane in range(W):
+                whole = at * W + lane
+                part = pow(SAMPLE_FACTOR, whole, SAMPLE_MODULUS)
+                place = k.unsigned("udiv", stride * (whole * SAMPLE_MODULUS + part), SAMPLE_MODULUS)
+                value = k.emit("insert", value, x[place], lane=lane)
+            values.append(value)
+        values = sorted_block((UnsignedVectors if q.has_positions else Vectors)(k, W), values)
+        first = k.emit("extract", values[0], lane=0)
+        middle = k.emit("extract", values[r // 2], lane=0 if r > 1 else W // 2)
+        are_equal = (first == middle) & (middle != q.greatest)
+        k.ret(middle + are_equal.unsigned(q.key))
+
+    return sample
 
 
-def _count(q: Quick) -> str:
-    """i64: how many of the n keys at x are less than p."""
-    f, W = Asm("i64", f"{q.name}.count", ("ptr x", "i64 n", f"{q.key} p"), internal=True), q.lanes
-    p, whole = Vectors(f, q.bits, W).every("%p"), f.and_("%n", -W)
+def _count(q: Quick) -> Function:
+    W = q.lanes
 
-    def add(counts: str, keys: str) -> str:
-        is_less = f.op(f"icmp {q.below} {q.kind} {keys}, {p}")
-        one = f.op(f"select {q.mask} {is_less}, {q.kind} splat ({q.key} 1), {q.kind} zeroinitializer")
-        return f.op(f"add {q.kind} {counts}, {one}")
+    @kernel(count_signature(q))
+    def count(k: Kernel, x: Pointer, n: Number, p: Number) -> None:
+        """How many of the n keys at x are less than p."""
+        every, whole = k.splat(p, W), n & -W
+        counts = k.variable(0, q.vector)
 
-    with long_loop(f, whole, (q.kind, "zeroinitializer"), step=W) as loop:
-        loop.next = [add(loop.values[0], q.load(f, q.at(f, "%x", loop.index)))]
-    last = q.lanes_below(f, f.sub("%n", whole))
-    counts = add(loop.values[0], q.load(f, q.at(f, "%x", whole), last))  # lanes left out are never less
-    total = f.call(q.key, f"@llvm.vector.reduce.add.v{W}{q.key}", f"{q.kind} {counts}")
-    f.ret("i64", total if q.bits == 64 else f.op(f"zext {q.key} {total} to i64"))
-    return f.text
+        def add(keys: Number) -> None:
+            is_less = q.below(keys, every)
+            counts.set(counts + k.select(is_less, k.number(1, q.vector), k.number(0, q.vector)))
 
+        with polled_range(k, whole, step=W) as i:
+            add((x + i).load(W))
+        add(q.load(x + whole, q.lanes_below(k, n - whole)))  # lanes left out are never less
+        k.ret(k.emit("reduce", counts, by="add").unsigned(i64))
 
-def _median(q: Quick) -> str:
-    """The key of which at most half of the n at x are less, and more than half are not greater."""
-    f = Asm(q.key, f"{q.name}.median", ("ptr x", "i64 n"), internal=True)
-    half, highest = f.lshr("%n", 1), 1 << (q.bits - 1)
-    least = "0" if q.below == "ult" else str(~q.greatest)
-    with f.loop(q.bits, (q.key, least), (q.key, str(highest))) as loop:
-        found, bit = loop.values
-        tried = f.op(f"xor {q.key} {found}, {bit}")
-        less = f.call("i64", f"@{q.name}.count", "ptr %x", "i64 %n", f"{q.key} {tried}")
-        is_low = f.le(less, half)
-        loop.next = [
-            f.op(f"select i1 {is_low}, {q.key} {tried}, {q.key} {found}"), f.op(f"lshr {q.key} {bit}, 1")
-        ]  # fmt: skip
-    f.ret(q.key, loop.values[0])
-    return f.text
+    return count
 
 
-def _middle(q: Quick) -> str:
-    f = Asm(q.key, f"{q.name}.middle", ("ptr x", "i64 n", "i64 depth"), internal=True)
-    with f.when(f.le("%depth", 0), UNLIKELY):
-        f.ret(q.key, f.call(q.key, f"@{q.name}.median", "ptr %x", "i64 %n"))
-    (*_, most) = samples = _samples(q)
-    with f.when(f.ge("%n", q.tuning.sort.three_samples_min_keys)):
-        third = f.udiv("%n", 3)
-        places = ["%x", *(q.at(f, "%x", f.mul(third, k)) for k in (1, 2))]
-        keys = [f.call(q.key, f"@{q.name}.sample{most[0]}", f"ptr {place}", f"i64 {third}") for place in places]
-        f.ret(q.key, _middle_of_three(q, f, *keys))
-    for r, least in reversed(samples):
-        with f.when(f.ge("%n", least)):
-            f.ret(q.key, f.call(q.key, f"@{q.name}.sample{r}", "ptr %x", "i64 %n"))
-    f.do("unreachable")
-    f.closed = True
-    return f.text
+def _median(q: Quick) -> Function:
+    @kernel(_median_signature(q))
+    def median(k: Kernel, x: Pointer, n: Number) -> None:
+        """The key of which at most half of the n at x are less, and more than half are not greater."""
+        half = k.unsigned("lshr", n, 1)
+        found = k.variable(0 if q.has_positions else ~q.greatest, q.key)
+        bit = k.variable(-1 << (q.bits - 1), q.key)
+        with k.range(q.bits):
+            tried = found ^ bit
+            less = k.call(count_signature(q), x, n, tried)
+            found.set(k.select(less <= half, tried, found))
+            bit.set(k.unsigned("lshr", bit, 1))
+        k.ret(found)
+
+    return median
 
 
-def _middle_of_three(q: Quick, f: Asm, a: str, b: str, c: str) -> str:
-    def chosen(x: str, y: str, is_less: bool) -> str:
-        first = f.compare(q.below, q.key, x, y)
-        return f.op(f"select i1 {first}, {q.key} {x if is_less else y}, {q.key} {y if is_less else x}")
+def _middle(q: Quick) -> Function:
+    (few, _), (many, least) = _samples(q)
+
+    @kernel(middle_signature(q))
+    def middle(k: Kernel, x: Pointer, n: Number, depth: Number) -> None:
+        """Of samples of n keys the middle one; behind the last split the middle one of all."""
+        with k.when(depth <= 0, likely=False):
+            k.ret(k.call(_median_signature(q), x, n))
+        with k.when(n >= q.tuning.sort.three_samples_min_keys):
+            third = k.unsigned("udiv", n, 3)
+            places = [x, *(x + third * m for m in (1, 2))]
+            k.ret(_middle_of_three(q, *(k.call(_sample_signature(q, many), place, third) for place in places)))
+        with k.when(n >= least):
+            k.ret(k.call(_sample_signature(q, many), x, n))
+        k.ret(k.call(_sample_signature(q, few), x, n))
+
+    return middle
+
+
+def _middle_of_three(q: Quick, a: Number, b: Number, c: Number) -> Number:
+    def chosen(x: Number, y: Number, is_less: bool) -> Number:
+        first = q.below(x, y)
+        return x.k.select(first, x if is_less else y, y if is_less else x)
 
     return chosen(chosen(a, b, True), chosen(chosen(a, b, False), c, True), False)
 
 
-def _pivot(q: Quick) -> str:
-    """Where to split the n keys at x, and how many are less: some, and all of them only if they are equal."""
-    result = f"{{{q.key}, i64}}"
-    f = Asm(result, f"{q.name}.pivot", ("ptr x", "i64 n", "i64 depth"), internal=True)
+def _pivot(q: Quick) -> Function:
+    @kernel(pivot_signature(q))
+    def pivot(k: Kernel, x: Pointer, n: Number, depth: Number) -> None:
+        """Where to split the n keys at x, and how many are less: some, and all of them only if they are equal."""
 
-    def answer(p: str, less: str) -> None:
-        half = f.op(f"insertvalue {result} poison, {q.key} {p}, 0")
-        f.ret(result, f.op(f"insertvalue {result} {half}, i64 {less}, 1"))
+        def count(p: Number) -> Number:
+            return k.call(count_signature(q), x, n, p)  # type: ignore[no-any-return]  # of any type
 
-    def count(p: str) -> str:
-        return f.call("i64", f"@{q.name}.count", "ptr %x", "i64 %n", f"{q.key} {p}")
+        p = k.call(middle_signature(q), x, n, depth)
+        less = count(p)
+        is_none, is_all = less == 0, less == n
+        with k.when(~(is_none | is_all), likely=True):
+            k.ret(p, less)
+        with k.when(is_all):  # by the key before: it is there, as it was sampled
+            before = p - 1
+            less = count(before)
+            k.ret(before, k.select(less == 0, n, less))
+        with k.when(p == q.greatest):
+            k.ret(p, n)
+        behind = p + 1
+        k.ret(behind, count(behind))
 
-    p = f.call(q.key, f"@{q.name}.middle", *passed(("ptr x", "i64 n", "i64 depth")))
-    less = count(p)
-    is_none, is_all = f.eq(less, 0), f.eq(less, "%n")
-    with f.when(f.op(f"xor i1 {f.any(is_none, is_all)}, true"), LIKELY):
-        answer(p, less)
-    with f.when(is_all):  # by the key before: it is there, as it was sampled
-        before = f.op(f"sub {q.key} {p}, 1")
-        less = count(before)
-        answer(before, f.choose(f.eq(less, 0), "%n", less))
-    with f.when(f.compare("eq", q.key, p, q.greatest)):
-        answer(p, "%n")
-    behind = f.op(f"add {q.key} {p}, 1")
-    answer(behind, count(behind))
-    return f.text
+    return pivot

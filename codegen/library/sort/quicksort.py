@@ -10,243 +10,231 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tensordsl.codegen.library.signals import long_loop
+from tensordsl.codegen.kernel_ir.ir import Function, Table
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import INTEGER_OF_BYTES, Kind, Signature, array, i1, i64, ptr, signature
+from tensordsl.codegen.library.polls import polled_range
 from tensordsl.codegen.library.sort import parallel_quicksort, partition, pivot
-from tensordsl.codegen.library.sort.networks import PairVectors, Vectors, declarations, sorted_block
-from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
+from tensordsl.codegen.library.sort.networks import PairVectors, Vectors, lane_bits, sorted_block
 from tensordsl.codegen.target.tuning import Tuning
-
-BUFFER_PARAMS = ("ptr x", "ptr y", "i64 n")
 
 
 class Quick:
     """The functions for keys of 32 or 64 bits: signed ones, or with AVX-512 unsigned ones with positions.
 
-    `@NAME(a, b, n, bytes)` sorts the n keys at a, with room for as many at b, and gives a.  With positions it is
-    `@NAME(a, b, n, shift)`: the position of the key at an address is `shift` bytes behind it.
+    `NAME(a, b, n, bytes)` sorts the n keys at a, with room for as many at b, and gives a.  With positions it is
+    `NAME(a, b, n, shift)`: the position of the key at an address is `shift` bytes behind it.
     """
 
     def __init__(
         self, name: str, bits: int, registers: tuple[int, ...], tuning: Tuning, has_positions: bool = False
     ) -> None:
         self.tuning, self.vector_bytes = tuning, tuning.machine.vector_bytes
-        self.name, self.bits, self.registers, vector_bytes = name, bits, registers, self.vector_bytes
-        self.size, self.lanes = bits // 8, 8 * vector_bytes // bits
-        self.key, self.kind, self.mask = f"i{bits}", f"<{self.lanes} x i{bits}>", f"<{self.lanes} x i1>"
+        self.name, self.bits, self.registers = name, bits, registers
+        self.size, self.lanes = bits // 8, 8 * self.vector_bytes // bits
+        self.key = INTEGER_OF_BYTES[self.size]
+        self.vector = self.key.of(self.lanes)
         self.most = registers[-1] * self.lanes  # elements that are sorted in registers
         self.has_positions = has_positions
-        self.more = ("i64 shift",) if has_positions else ()
-        self.below = "ult" if has_positions else "slt"
+        self.more: dict[str, Kind] = {"shift": i64} if has_positions else {}
+        self.buffers: dict[str, Kind] = dict(x=array(self.key), y=array(self.key), n=i64)
         self.greatest = -1 if has_positions else (1 << (bits - 1)) - 1
-        self.stores_some = vector_bytes == 64  # masked stores of AVX2 are microcode on AMD's cores
+        self.stores_some = self.vector_bytes == 64  # masked stores of AVX2 are microcode on AMD's cores
 
-    def declarations(self) -> str:
-        kind, mask, name = self.kind, self.mask, f"v{self.lanes}{self.key}"
-        return (
-            f"{declarations(self.bits, self.lanes, self.has_positions)}{partition.declarations(self)}"
-            f"declare {kind} @llvm.masked.load.{name}.p0(ptr, i32, {mask}, {kind})\n"
-            f"declare void @llvm.masked.store.{name}.p0({kind}, ptr, i32, {mask})\n"
-            f"declare {self.key} @llvm.vector.reduce.add.{name}({kind})\n"
-            "declare i64 @llvm.ctpop.i64(i64)\ndeclare i64 @llvm.ctlz.i64(i64, i1)\n"
-            "declare i64 @llvm.smin.i64(i64, i64)\n"
+    def functions(self) -> list[Function]:
+        blocks = [self.block(r) for r in self.registers]
+        ends = [self.sort()] if self.has_positions else [self.is_sorted(), self.sort()]
+        steps = [*pivot.functions(self), *partition.functions(self), self.copy(), self.part()]
+        return [*blocks, *steps, *ends, *parallel_quicksort.functions(self)]
+
+    def tables(self) -> list[Table]:
+        return partition.tables(self)
+
+    # -- signatures ----------------------------------------------------------------------------------------------------
+    def signature(self) -> Signature:
+        return signature(self.name, ptr, {"a": ptr, "b": ptr, "n": i64, **(self.more or {"bytes": i64})})
+
+    def buffers_signature(self, name: str) -> Signature:
+        return signature(f"{self.name}.{name}", None, self.buffers | self.more)
+
+    def part_signature(self) -> Signature:
+        """The n elements at x, sorted to y, or to x if `stays`; after `depth` splits they are split at medians."""
+        return signature(
+            f"{self.name}.part", None, {**self.buffers, "depth": i64, "stays": i1, "counts": i1, **self.more}
         )
 
-    def text(self) -> str:
-        blocks = (self.block(r) for r in self.registers)
-        ends = (self.sort(),) if self.has_positions else (self.is_sorted(), self.sort())
-        parts = pivot.text(self), partition.text(self), self.copy(), self.part(), *ends, parallel_quicksort.text(self)
-        return "".join((*blocks, *parts))
+    def is_sorted_signature(self) -> Signature:
+        return signature(f"{self.name}.is_sorted", i1, a=array(self.key), n=i64)
 
     # -- vectors -------------------------------------------------------------------------------------------------------
-    def at(self, f: Asm, base: str, k: str | int) -> str:
-        return f.gep(base, k, self.key)
+    def below(self, x: Number, y: Number) -> Number:
+        return x.k.unsigned("ult", x, y) if self.has_positions else x < y
 
-    def columns(self, f: Asm, place: str) -> list[str]:
+    def columns(self, place: Pointer, more: Sequence[Number]) -> list[Pointer]:
         """Where the key and, if there is one, the position of an element stand."""
-        return [place, f.gep(place, "%shift")] if self.has_positions else [place]
+        return [place, *map(place.bytes, more)]
 
-    def load(self, f: Asm, place: str, mask: str = "") -> str:
-        if not mask:
-            return f.op(f"load {self.kind}, ptr {place}, align {self.size}")
-        others = f"{self.kind} splat ({self.key} {self.greatest})"
-        given = f"ptr {place}", f"i32 {self.size}", f"{self.mask} {mask}", others
-        return f.call(self.kind, f"@llvm.masked.load.v{self.lanes}{self.key}.p0", *given)
+    def load(self, place: Pointer, mask: Number | None = None) -> Number:
+        return place.load(self.lanes) if mask is None else place.k.masked_load(place, mask, self.greatest)
 
-    def store(self, f: Asm, value: str, place: str, mask: str = "") -> None:
-        if not mask:
-            f.do(f"store {self.kind} {value}, ptr {place}, align {self.size}")
-            return
-        given = f"{self.kind} {value}", f"ptr {place}", f"i32 {self.size}", f"{self.mask} {mask}"
-        f.call("void", f"@llvm.masked.store.v{self.lanes}{self.key}.p0", *given)
-
-    def lanes_below(self, f: Asm, limit: str, register: int = 0) -> str:
+    def lanes_below(self, k: Kernel, limit: Number, register: int = 0) -> Number:
         """The mask of the lanes whose elements stand before a limit, which is no more than `most`."""
-        places = ", ".join(f"{self.key} {register * self.lanes + lane}" for lane in range(self.lanes))
-        narrow = limit if self.bits == 64 else f.op(f"trunc i64 {limit} to {self.key}")
-        every = Vectors(f, self.bits, self.lanes).every(narrow)
-        return f.op(f"icmp sgt {self.kind} {every}, <{places}>")
+        places = range(register * self.lanes, (register + 1) * self.lanes)
+        return k.splat(limit.to(self.key), self.lanes) > k.vector(places, self.key)
 
     # -- parts of a few registers --------------------------------------------------------------------------------------
-    def block(self, r: int) -> str:
-        """The n elements at x, in r registers and no fewer, sorted to y, which may be x."""
-        f = Asm("void", f"{self.name}.block{r}", (*BUFFER_PARAMS, *self.more), internal=True)
-        v = (PairVectors if self.has_positions else Vectors)(f, self.bits, self.lanes)
-        masks = ["" if at < r // 2 else self.lanes_below(f, "%n", at) for at in range(r)]
-        places = [self.columns(f, self.at(f, "%x", at * self.lanes)) for at in range(r)]
-        loaded = [[self.load(f, p, mask) for p in here] for here, mask in zip(places, masks, strict=True)]
-        values: list[Any] = [tuple(x) if self.has_positions else x[0] for x in loaded]
-        values = sorted_block(v, values)
-        if self.stores_some or r == 1:
-            for at, (value, mask) in enumerate(zip(values, masks, strict=True)):
-                targets = self.columns(f, self.at(f, "%y", at * self.lanes))
-                for target, x in zip(targets, value if self.has_positions else (value,), strict=True):
-                    self.store(f, x, target, mask)
-        else:
-            self.store_to_end(f, values)
-        f.ret()
-        return f.text
+    def block(self, r: int) -> Function:
+        W = self.lanes
 
-    def store_to_end(self, f: Asm, values: list[str]) -> None:
+        @kernel(self.buffers_signature(f"block{r}"))
+        def block(k: Kernel, x: Pointer, y: Pointer, n: Number, *more: Number) -> None:
+            """The n elements at x, in r registers and no fewer, sorted to y, which may be x."""
+            masks = [None if at < r // 2 else self.lanes_below(k, n, at) for at in range(r)]
+            places = [self.columns(x + at * W, more) for at in range(r)]
+            loaded = [[self.load(p, mask) for p in here] for here, mask in zip(places, masks, strict=True)]
+            values: list[Any] = [tuple(v) if self.has_positions else v[0] for v in loaded]
+            values = sorted_block((PairVectors if self.has_positions else Vectors)(k, W), values)
+            if not (self.stores_some or r == 1):
+                self.store_to_end(k, values, y, n)
+                return
+            for at, (value, mask) in enumerate(zip(values, masks, strict=True)):
+                targets = self.columns(y + at * W, more)
+                for target, v in zip(targets, value if self.has_positions else (value,), strict=True):
+                    target.store(v, mask)
+
+        return block
+
+    def store_to_end(self, k: Kernel, values: Sequence[Number], y: Pointer, n: Number) -> None:
         """The first n elements of these registers, more than half of all, to y, by whole vectors from the last one on.
 
         What would stand behind the end is written before it, and written over; the last vector goes by the stack.
         """
-        half, last = len(values) // 2, f.sub("%n", self.lanes)
-        room = f.op(f"alloca [{(half + 1) * self.lanes} x {self.key}], align {self.vector_bytes}")
+        W, half = self.lanes, len(values) // 2
+        last = n - W
+        room = k.alloca(self.key, (half + 1) * W, align=self.vector_bytes)
         for at in reversed(range(len(values))):
-            place = str(at * self.lanes)
+            place: Any = at * W
             if at >= half:
-                place = f.call("i64", "@llvm.smin.i64", f"i64 {place}", f"i64 {last}")
+                place = k.min(k.number(place, i64), last)
             if at >= half - 1:
-                self.store(f, values[at], self.at(f, room, (at - half + 1) * self.lanes))
-            self.store(f, values[at], self.at(f, "%y", place))
-        behind = self.at(f, room, f.sub(last, (half - 1) * self.lanes))
-        self.store(f, self.load(f, behind), self.at(f, "%y", last))
+                (room + (at - half + 1) * W).store(values[at])
+            (y + place).store(values[at])
+        behind = room + (last - (half - 1) * W)
+        (y + last).store(behind.load(W))
 
     # -- the whole -----------------------------------------------------------------------------------------------------
-    def copy(self) -> str:
-        f, W = Asm("void", f"{self.name}.copy", (*BUFFER_PARAMS, *self.more), internal=True), self.lanes
-        whole = f.and_("%n", -W)
+    def copy(self) -> Function:
+        W = self.lanes
 
-        def move(index: str, mask: str) -> None:
-            places = (self.columns(f, self.at(f, base, index)) for base in ("%x", "%y"))
-            for source, target in zip(*places, strict=True):
-                self.store(f, self.load(f, source, mask), target, mask)
+        @kernel(self.buffers_signature("copy"))
+        def copy(k: Kernel, x: Pointer, y: Pointer, n: Number, *more: Number) -> None:
+            whole = n & -W
 
-        with long_loop(f, whole, step=W) as loop:
-            move(loop.index, "")
-        move(whole, self.lanes_below(f, f.sub("%n", whole)))
-        f.ret()
-        return f.text
+            def move(index: Number, mask: Number | None = None) -> None:
+                places = (self.columns(base + index, more) for base in (x, y))
+                for source, target in zip(*places, strict=True):
+                    target.store(self.load(source, mask), mask)
 
-    def part(self) -> str:
-        """The n elements at x, sorted to y, or to x if `stays`; after `depth` splits they are split at medians."""
-        params = (*BUFFER_PARAMS, "i64 depth", "i1 stays", "i1 counts", *self.more)
-        f = Asm("void", f"{self.name}.part", params, internal=True)
-        head, body, done, one_side = f.label("head"), f.label("body"), f.label("done"), f.label("one_side")
-        f.jump(head)
-        f.place(head)
-        state = [f"%{head}.{name}" for name in ("x", "y", "n", "depth", "stays", "counts")]
-        x, y, n, depth, stays, _ = state
-        phis = len(f.lines)
-        f.branch(f.gt(n, self.most), body, done)
-        f.place(body)
-        both, more = (f"ptr {x}", f"ptr {y}"), passed(self.more)
-        p, less = self.border(f, state)
-        less = f.call("i64", f"@{self.name}.split", *both, f"i64 {n}", f"{self.key} {p}", f"i64 {less}", *more)
-        is_none, is_all = f.eq(less, 0), f.eq(less, n)
-        two_sides = f.label("two_sides")
-        f.branch(f.any(is_none, is_all), one_side, two_sides, UNLIKELY)
-        f.place(two_sides)
-        deeper, counts_next = f.sub(depth, 1), "true" if self.has_positions else "false"
-        given = f"i64 {less}", f"i64 {deeper}", f"i1 {stays}", f"i1 {counts_next}"
-        f.call("void", f"@{self.name}.part", *both, *given, *more)
-        following = [
-            self.at(f, y, less), self.at(f, x, less), f.sub(n, less), deeper,
-            f.op(f"xor i1 {stays}, true"), counts_next,
-        ]  # fmt: skip
-        latch = f.block
-        f.jump(head)
-        f.place(one_side)
-        here, there = (f.choose(is_none, a, b, "ptr") for a, b in ((y, x), (x, y)))
-        again = [here, there, n, depth, f.op(f"xor i1 {stays}, {is_none}"), "true"]
-        f.jump(head)
-        kinds = ("ptr", "ptr", "i64", "i64", "i1", "i1")
-        f.lines[phis:phis] = [
-            f"  {name} = phi {kind} [ %{name.rpartition('.')[2]}, %entry ], [ {new}, %{latch} ], [ {old}, %{one_side} ]"
-            for name, kind, new, old in zip(state, kinds, following, again, strict=True)
-        ]
-        f.place(done)
-        self.in_registers(f, x, f.choose(stays, x, y, "ptr"), n)
-        f.ret()
-        return f.text
+            with polled_range(k, whole, step=W) as i:
+                move(i)
+            move(whole, self.lanes_below(k, n - whole))
 
-    def in_registers(self, f: Asm, x: str, y: str, n: str) -> None:
-        """The n elements at x, sorted to y, in as few registers as hold them."""
-        for r in self.registers:
-            with f.when(f.le(n, r * self.lanes)):
-                f.call("void", f"@{self.name}.block{r}", f"ptr {x}", f"ptr {y}", f"i64 {n}", *passed(self.more))
-                f.ret()
+        return copy
 
-    def border(self, f: Asm, state: Sequence[str]) -> tuple[str, str]:
-        """Where the part is split, and how many are less if it `counts` or all keys may be equal; it is done if they
-        are."""
-        x, y, n, depth, stays, counts = state
-        quick, counting, found = f.label("quick"), f.label("counting"), f.label("found")
-        counts = f.op(f"or i1 {counts}, {f.le(depth, 0)}")
-        f.branch(counts, counting, quick)
-        f.place(quick)
-        given = f"ptr {x}", f"i64 {n}", f"i64 {depth}"
-        sampled = f.call(self.key, f"@{self.name}.middle", *given)
-        ends = f.load(self.key, x), f.load(self.key, self.at(f, self.at(f, x, n), -1))
-        are_equal = f.all(*(f.compare("eq", self.key, f.op(f"sub {self.key} {sampled}, 1"), end) for end in ends))
-        before = f.block
-        f.branch(are_equal, counting, found, UNLIKELY)
-        f.place(counting)
-        pair = f"{{{self.key}, i64}}"
-        both = f.call(pair, f"@{self.name}.pivot", *given)
-        p, less = (f.op(f"extractvalue {pair} {both}, {k}") for k in range(2))
-        with f.when(f.eq(less, n), UNLIKELY):
-            with f.when(f.op(f"xor i1 {stays}, true")):
-                f.call("void", f"@{self.name}.copy", f"ptr {x}", f"ptr {y}", f"i64 {n}", *passed(self.more))
-            f.ret()
-        behind = f.block
-        f.jump(found)
-        f.place(found)
-        p = f.op(f"phi {self.key} [ {sampled}, %{before} ], [ {p}, %{behind} ]")
-        return p, f.op(f"phi i64 [ 0, %{before} ], [ {less}, %{behind} ]")
+    def part(self) -> Function:
+        @kernel(self.part_signature())
+        def part(
+            k: Kernel, x: Pointer, y: Pointer, n: Number, depth: Number, stays: Number, counts: Number, *more: Number
+        ) -> None:
+            here, there = k.variable(x), k.variable(y)
+            left, splits, is_here, is_counted = (k.variable(v) for v in (n, depth, stays, counts))
+            with k.forever():
+                with k.when(left <= self.most):
+                    k.leave()
+                x, y, n, stays = here.value, there.value, left.value, is_here.value
+                p, less = self.border(k, x, y, n, splits.value, stays, is_counted.value, more)
+                less = k.call(partition.split_signature(self), x, y, n, p, less, *more)
+                is_none, is_all = less == 0, less == n
+                with k.when(is_none | is_all, likely=False):
+                    here.set(k.select(is_none, y, x))
+                    there.set(k.select(is_none, x, y))
+                    is_here.set(stays ^ is_none)
+                    is_counted.set(1)
+                with k.otherwise():
+                    splits -= 1
+                    counts_next = k.number(self.has_positions, i1)
+                    k.call(self.part_signature(), x, y, less, splits, stays, counts_next, *more)
+                    here.set(y + less)
+                    there.set(x + less)
+                    left.set(n - less)
+                    is_here.set(~stays)
+                    is_counted.set(counts_next)
+            y = k.select(is_here, here.value, there.value)
+            for r in self.registers:  # in as few as hold them
+                with k.when(left <= r * self.lanes):
+                    k.call(self.buffers_signature(f"block{r}"), here, y, left, *more)
+                    k.ret()
 
-    def sort(self) -> str:
-        f = Asm("ptr", self.name, ("ptr a", "ptr b", "i64 n", *(self.more or ("i64 bytes",))), internal=True)
-        if not self.has_positions:
-            with f.when(f.call("i1", f"@{self.name}.is_sorted", "ptr %a", "i64 %n")):
-                f.ret("ptr", "%a")
-        self.from_the_top(f, "ptr %a", "ptr %b", "%n", "true", *passed(self.more))
-        f.ret("ptr", "%a")
-        return f.text
+        return part
 
-    def from_the_top(self, f: Asm, x: str, y: str, n: str, stays: str, *more: str) -> None:
+    def border(
+        self, k: Kernel, x: Pointer, y: Pointer, n: Number, depth: Number, stays: Number, counts: Number,
+        more: Sequence[Number],
+    ) -> tuple[Number, Number]:  # fmt: skip
+        """Where the part is split, and how many are less if it `counts` or all keys may be equal; the function returns
+        if they are."""
+        found, known = k.variable(0, self.key), k.variable(0, i64)
+        counts = counts | (depth <= 0)
+        with k.once():
+            with k.when(~counts):
+                sampled = k.call(pivot.middle_signature(self), x, n, depth)
+                found.set(sampled)
+                before = sampled - 1
+                are_equal = (before == x[0]) & (before == (x + n)[-1])
+                with k.when(~are_equal, likely=True):
+                    k.leave()
+            p, less = k.call(pivot.pivot_signature(self), x, n, depth)
+            with k.when(less == n, likely=False):
+                with k.when(~stays):
+                    k.call(self.buffers_signature("copy"), x, y, n, *more)
+                k.ret()
+            found.set(p)
+            known.set(less)
+        return found.value, known.value
+
+    def sort(self) -> Function:
+        @kernel(self.signature())
+        def sort(k: Kernel, a: Pointer, b: Pointer, n: Number, more: Number) -> None:
+            if not self.has_positions:
+                with k.when(k.call(self.is_sorted_signature(), a, n)):
+                    k.ret(a)
+            self.from_the_top(k, a, b, n, True, *([more] if self.has_positions else []))
+            k.ret(a)
+
+        return sort
+
+    def from_the_top(self, k: Kernel, x: Pointer, y: Pointer, n: Number, stays: bool, *more: Any) -> None:
         """The n elements at x, sorted to y, or to x if `stays`."""
-        bits = f.sub(64, f.call("i64", "@llvm.ctlz.i64", f"i64 {n}", "i1 false"))
-        depth, counts = f.shl(bits, 1), "true" if self.has_positions else "false"
-        given = x, y, f"i64 {n}", f"i64 {depth}", f"i1 {stays}", f"i1 {counts}"
-        f.call("void", f"@{self.name}.part", *given, *more)
+        depth = 64 - k.emit("ctlz", n, of_zero=True) << 1
+        k.call(self.part_signature(), x, y, n, depth, stays, self.has_positions, *more)
 
-    def is_sorted(self) -> str:
-        """i1, by a look at the keys up to the vector with the first that is less than the one before it."""
-        f, W = Asm("i1", f"{self.name}.is_sorted", ("ptr a", "i64 n"), internal=True), self.lanes
-        pairs = f.sub("%n", 1)
-        whole = f.and_(pairs, -W)
+    def is_sorted(self) -> Function:
+        W = self.lanes
 
-        def look(index: str, mask: str) -> None:
-            following = f.add(index, 1)
-            before, behind = (self.load(f, self.at(f, "%a", k), mask) for k in (index, following))
-            falls = f.op(f"icmp sgt {self.kind} {before}, {behind}")
-            with f.when(f.op(f"icmp ne i{W} {f.op(f'bitcast {self.mask} {falls} to i{W}')}, 0")):
-                f.ret("i1", "false")
+        @kernel(self.is_sorted_signature())
+        def is_sorted(k: Kernel, a: Pointer, n: Number) -> None:
+            """By a look at the keys up to the vector with the first that is less than the one before it."""
+            pairs = k.max(n - 1, 0)
+            whole = pairs & -W
 
-        with long_loop(f, whole, step=W) as loop:
-            look(loop.index, "")
-        look(whole, self.lanes_below(f, f.sub(pairs, whole)))
-        f.ret("i1", "true")
-        return f.text
+            def look(index: Number, mask: Number | None = None) -> None:
+                before, behind = (self.load(a + at, mask) for at in (index, index + 1))
+                with k.when(lane_bits(before > behind) != 0):
+                    k.ret(False)
+
+            with polled_range(k, whole, step=W) as i:
+                look(i)
+            look(whole, self.lanes_below(k, pairs - whole))
+            k.ret(True)
+
+        return is_sorted

@@ -9,27 +9,27 @@ Ref       R. Floyd and R. Rivest, Algorithm 489: SELECT, 1975.
 from __future__ import annotations
 
 from tensordsl.codegen.library.signals import long_loop
-from tensordsl.codegen.library.sort.compress import TABLE_LANES, compressed, compression, orders, permutation, permuted
+from tensordsl.codegen.library.sort.compress import TABLE_LANES
 from tensordsl.codegen.library.sort.keys import Keys
-from tensordsl.codegen.library.sort.networks import Vectors, set_lanes
+from tensordsl.codegen.library.sort.text import Vectors, compressed, compression, permutation, permuted, set_lanes
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
 from tensordsl.codegen.target.tuning import ANY, Tuning
 
 SAMPLES = ((128, 20), (1024, 56))  # how many; places to either side, 3.5 deviations of a middle one's
 PARAMS = ("ptr x", "i64 n", "i64 x_step", "ptr a", "ptr b", "i64 first", "i64 count")
 RANDOM = 6364136223846793005, 1442695040888963407  # Knuth's MMIX generator
-ORDERS = "@narrow.orders"
+ORDERS = "narrow.orders"
 
 
 def narrow_text(k: Keys) -> str:
     """`ptr @narrow.SOURCE(x, n, x_step, a, b, first, count)`: the sorted keys at the places, or null; all keys are in
     `a` and `b`, which have room for n.  SOURCE: x holds `numbers`, or `keys`, which are then sorted instead of null."""
-    text = orders(ORDERS, k.lanes) + permutation(k.vector_bytes) if _permutes(k) else compression(k.width, k.lanes)
+    text = permutation(k.vector_bytes) if permutes(k) else compression(k.width, k.lanes)
     text += "declare i64 @llvm.ctpop.i64(i64)\n"
     return text + "".join(part(k, source) for source in ("keys", "numbers") for part in (_sample, _between, _narrow))
 
 
-def _permutes(k: Keys) -> bool:
+def permutes(k: Keys) -> bool:
     """Whether vectors have no instruction of their own that compresses them, but a table."""
     return k.vector_bytes == 32 and k.lanes <= TABLE_LANES
 
@@ -68,9 +68,9 @@ def _between(k: Keys, source: str) -> str:
         is_less, is_more = (f.op(f"icmp {c} {t} {key}, {limits[W][c]}") for c in ("slt", "sgt"))
         inside = f.op(f"xor {bit} {f.op(f'or {bit} {is_less}, {is_more}')}, {k.const(-1, W, 1)}")
         place = f.gep("%a", kept, key_type)
-        if W > 1 and _permutes(k):
+        if W > 1 and permutes(k):
             lanes = f.op(f"zext i{W} {f.op(f'bitcast {bit} {inside} to i{W}')} to i64")
-            key = permuted(Vectors(f, k.width, W), ORDERS, key, lanes)
+            key = permuted(Vectors(f, k.width, W), f"@{ORDERS}", key, lanes)
         elif W > 1:
             key = compressed(Vectors(f, k.width, W), key, inside)
         f.do(f"store {t} {key}, ptr {place}, align {k.width // 8}")

@@ -15,11 +15,12 @@ from tuned import tuned
 
 from tensordsl import config
 from tensordsl.codegen.abi import layouts
-from tensordsl.codegen.library.signals import POLL
+from tensordsl.codegen.kernel_ir.ir import Module
 from tensordsl.codegen.library.sort import parallel_quicksort
 from tensordsl.codegen.library.sort.driver import REGISTERS, REGISTERS_OF_PAIRS
 from tensordsl.codegen.library.sort.quicksort import Quick
 from tensordsl.codegen.llvm.compile import compile_object
+from tensordsl.codegen.llvm.kernel_text import module_text
 from tensordsl.codegen.target.machine import native_width
 from tensordsl.runtime.loading import elf, library
 from tensordsl.runtime.loading.layout import peek
@@ -46,9 +47,9 @@ def function(bits: int, width: int, has_positions: bool, name: str) -> Callable[
     }  # fmt: skip
     tuning = tuned(sort=small, machine={"vector_bytes": width})
     quick = Quick("quick", bits, REGISTERS_OF_PAIRS if has_positions else REGISTERS, tuning, has_positions)
-    text = re.sub(rf"internal (\S+ @{name}\()", r"\1", quick.declarations() + quick.text())
-    metadata = '!0 = !{!"branch_weights", i32 1000, i32 1}\n!1 = !{!"branch_weights", i32 1, i32 1000}\n'
-    code, [[address]] = elf.load([(compile_object(POLL + text + metadata), (name,))], KNOWN)
+    text = module_text(Module(quick.functions(), quick.tables()))
+    text = re.sub(rf"internal (\S+ @{name}\()", r"\1", text)
+    code, [[address]] = elf.load([(compile_object(text), (name,))], KNOWN)
     part = (ctypes.c_bool, ctypes.c_bool, I64) if name == "quick.part" else (P,)
     call = ctypes.CFUNCTYPE(P, P, P, I64, I64, *part)(address)
     call.code, call.address = code, address  # type: ignore[attr-defined]
