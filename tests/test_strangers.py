@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tools.strangers import driver, loop_judge, loops  # noqa: E402
+from tools.strangers import driver, loop_judge, loops, matrices  # noqa: E402
 from tools.strangers.loop_language import (  # noqa: E402
     OPS,
     Call,
@@ -178,3 +178,26 @@ def test_a_position_in_an_axis_whose_known_length_it_exceeds_may_be_refused_wher
         )
         assert loop_judge.has_position_in_nothing(program) == is_expected
         assert loop_judge.check(program) == ""
+
+
+def derivative_of_matrix(kind: str, dtype: str, data: str, *nodes: matrices.Node) -> str:
+    """What is wrong with a derivative by the matrix x1, of 3 rows and 2 columns, or of 3 columns where it has a form."""
+    x = matrices.Input("x1", matrices.Type("M", ("n", "m")), dtype, data)
+    call = matrices.Call((("n", 3), ("m", 3 if data == "spd" else 2), ("B", 1)), 5)
+    derivative = matrices.Derivative(kind, nodes[-1].results[0], "{0}", ("x1",))
+    return matrices.check(matrices.Program(5, (x,), nodes, (), (derivative,), (), (call,)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_wrong_derivatives_of_matrices_are_found(dtype: str) -> None:
+    scalar = matrices.Type("S", ())
+    right = matrices.Node("LA.det({0})", "", ("x1",), ("x2",), (scalar,))
+    wrong = matrices.Node("LA.det({0})", "1.1 * LA.det({0})", ("x1",), ("x2",), (scalar,))
+    assert derivative_of_matrix("grad", dtype, "spd", right) == ""
+    assert derivative_of_matrix("grad", dtype, "spd", wrong).startswith("wrong grad")
+
+
+def test_derivatives_of_matrices_that_are_singular_but_for_rounding_are_not_judged() -> None:
+    square = matrices.Node("{0} @ {0}.T", "", ("x1",), ("x2",), (matrices.Type("M", ("n", "n")),))
+    zero = matrices.Node("LA.det({0} @ {0})", "", ("x2",), ("x3",), (matrices.Type("S", ()),))
+    assert derivative_of_matrix("second", "float64", "general", square, zero) == ""
