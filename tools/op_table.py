@@ -22,7 +22,7 @@ from tensordsl.autodiff import gradient
 from tensordsl.codegen.scalar_ir.math import FUNCTIONS
 from tensordsl.graph.types import TensorType
 from tensordsl.graph.variables import Elementwise, Expand, Kernel, Movement, Op, Reduction, apply
-from tensordsl.ops import control
+from tensordsl.ops import control, pool
 from tensordsl.ops.array import arrange, masks, reduce
 from tensordsl.ops.kinds import OpKind
 from tensordsl.ops.linalg.matrices import matrix_dtype
@@ -57,7 +57,7 @@ TITLES = {
     "roots": "Square roots and logarithms of matrices",
     "index": "Indexing", "masks": "Positions that depend on data", "arrange": "Declared shapes",
     "complexes": "Complex numbers", "ufuncs": "Signs, divisors, parts of floats",
-    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "bits": "Random bits", "rejection": "Random numbers by rejection", "control": "Loops, choices, effects, gradients", "scalar_loop": "Loops of scalars",
+    "cumulative": "Running sums and products", "sort": "Order", "nnet": "Neural networks", "pool": "Pooling", "bits": "Random bits", "rejection": "Random numbers by rejection", "control": "Loops, choices, effects, gradients", "scalar_loop": "Loops of scalars",
 }  # fmt: skip
 
 NAMESPACES: tuple[tuple[str, ModuleType], ...] = (
@@ -125,6 +125,7 @@ def pivots(a: Any) -> Any:
 
 
 # An expression with the row in it, for rows that cannot be applied to a few vectors.
+POOLED = {"window": (1,), "stride": (1,), "pad": (0,), "ignore_border": True}
 EXAMPLES: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("range_length", "range_number"), lambda x: T.arange(x[0], x[1])),
     "shape_i": lambda x: T.shape_i(x, 0),
@@ -188,6 +189,10 @@ EXAMPLES: dict[str, Callable[[Any], Any]] = {
     "softmax": T.nnet.softmax,
     "logsoftmax": T.nnet.logsoftmax,
     "ultra_fast_sigmoid": T.nnet.ultra_fast_sigmoid,
+    "pool": lambda x: pool.pool(x, (2,), ndim=1),
+    "max_pool_grad": lambda x: pool.max_pool_grad(x, x, x, (1,), ndim=1),
+    "max_pool_at": lambda x: apply(OPS["max_pool_at"], x, x, x, **POOLED),
+    "pool_grad": lambda x: pool.average_pool_grad(x, x, (1,), ndim=1),
     "xlogy": lambda x: T.xlogy(x, T.tensor_copy(x)),
     "xlogx": T.xlogx.xlogx,
     "ifelse": lambda x: ifelse.ifelse(T.lscalar(), x, x),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _LOOPS = "it is tensordsl.scan, with map, reduce, foldl, foldr, scan_checkpoints and loop beside it"
-_POOLING = "pooling is not built yet"
+_POOLING = "it is in tensordsl.tensor.signal.pool"
 _CONVOLUTION = "convolutions are T.nnet.conv2d, conv3d, conv2d_transpose and causal_conv1d"
 _LINEAR_ALGEBRA = "linear algebra is in tensordsl.tensor.linalg, and under Theano's names in nlinalg and slinalg"
 _OPERATIONS = "operations of one's own compute with NumPy: define perform (docs/custom-ops.md)"
@@ -13,7 +13,7 @@ _REWRITES = "rewrites are rules and passes of the compiler (docs/adding-a-rule.m
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("scan", "map", "reduce", "foldl", "foldr", "scan_checkpoints", "while_loop"), _LOOPS),
     **dict.fromkeys(("conv", "conv2d", "conv3d"), _CONVOLUTION),
-    **dict.fromkeys(("signal", "pool", "pool_2d", "downsample"), _POOLING),
+    **dict.fromkeys(("pool_2d", "pool_3d", "max_pool_2d"), _POOLING),
     **dict.fromkeys(
         ("cholesky", "solve", "svd", "eig", "eigh", "det", "matrix_inverse", "pinv", "qr", "slogdet", "lstsq"),
         _LINEAR_ALGEBRA,

@@ -241,6 +241,15 @@ ROWS: dict[str, dict[str, str]] = {
         ),
         "ops.special.softmax": "log_softmax softmax",
     },
+    "tensor.signal": {},
+    "tensor.signal.downsample": {
+        "ops.kinds": "DownsampleFactorMax=Pool",
+        "ops.pool": "max_pool_2d=pool_2d max_pool_2d_same_size",
+    },
+    "tensor.signal.pool": {
+        "ops.kinds": "AveragePoolGrad MaxPoolGrad Pool",
+        "ops.pool": "max_pool_2d_same_size pool_2d pool_3d",
+    },
     "tensor.slinalg": {
         "ops.kinds": "Cholesky CholeskyGrad Eigvalsh EigvalshGrad Expm ExpmGrad Solve",
         # The functions of PyTensor's module of that name are here, too.

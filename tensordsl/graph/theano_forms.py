@@ -103,6 +103,8 @@ _CLASSES: dict[str, str | Callable[[Apply | None], str]] = {
     "cumsum": "CumOp", "cumprod": "CumOp", "sort": "SortOp", "argsort": "ArgSortOp", "searchsorted": "SearchsortedOp",
     "softmax": "Softmax", "logsoftmax": "LogSoftmax", "ifelse": "IfElse",
     "for": "Scan", "while": "Scan",
+    "pool": "Pool", "max_pool_grad": "MaxPoolGrad", "pool_grad": "AveragePoolGrad",
+    "max_pool_at": "DownsampleFactorMaxGradGrad",
     "cholesky": "Cholesky", **dict.fromkeys(("solve", "solve_triangular"), "Solve"), "matrix_inverse": "MatrixInverse",
     "pinv": "MatrixPinv", "det": "Det", "eig": "Eig", "eigh": "Eigh", **dict.fromkeys(("svd", "svdvals"), "SVD"),
     "qr": "QRFull", "lstsq": "lstsq", "expm": "Expm", "eigvalsh": "Eigvalsh",

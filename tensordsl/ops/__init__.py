@@ -11,7 +11,7 @@ Modules    table          every row by its name;   rows   how elementwise rows a
            cotangents     what gradients of rows give: zero, undefined, bound to a choice
            control        loops, branches, effects, identities with a gradient of their own
            scalar_loop    loops of scalars, at each point of arrays one of its own
-           nnet           functions of neural networks;   normalise   batch normalisation
+           nnet           functions of neural networks;   normalise   batch normalisation;   pool   pooling
            kinds          Theano's classes of ops, as kinds of rows
            vectorize      expressions of stacks of their variables
            policies       `cast_policy` and `warn_float64`

@@ -366,6 +366,19 @@ _MAKERS: dict[str, Callable[..., Function]] = {
     **dict.fromkeys(
         ("CholeskyGrad", "EighGrad", "EigvalshGrad", "ExpmGrad"), _made("linalg.theano_forms.no_op_of_gradient")
     ),
+    "Pool": lambda ignore_border=False, mode="max", ndim=2, openmp=None: (
+        lambda x, ws, stride=None, pad=None: _found("pool.pool")(x, ws, stride, pad, ignore_border, mode, ndim)
+    ),
+    "MaxPoolGrad": lambda ignore_border, ndim=2, openmp=None: (
+        lambda x, maxout, gz, ws, stride=None, pad=None: (
+            _found("pool.max_pool_grad")(x, maxout, gz, ws, stride, pad, ignore_border, ndim)
+        )
+    ),
+    "AveragePoolGrad": lambda ignore_border, mode="average_inc_pad", ndim=2, openmp=None: (
+        lambda x, gz, ws, stride=None, pad=None, dummy=None: (
+            _found("pool.average_pool_grad")(x, gz, ws, stride, pad, ignore_border, mode, ndim)
+        )
+    ),
     "IfElse": _if_else, "Scan": _loop,
     "ConsiderConstant": _one("control.CONSIDER_CONSTANT"), "DisconnectedGrad": _one("control.DISCONNECTED_GRAD"),
     "ZeroGrad": _one("control.ZERO_GRAD"), "UndefinedGrad": _one("control.UNDEFINED_GRAD"),
@@ -381,6 +394,7 @@ def _used_row(name: str, **numbers: float) -> Function:
 
 
 KINDS: dict[str, OpKind] = {name: OpKind(name, _MEMBERS.get(name, (name,)), make) for name, make in _MAKERS.items()}
+vars(KINDS["Pool"])["out_shape"] = lambda *arguments, **keywords: _found("pool.pool_shape")(*arguments, **keywords)
 
 # Where Theano has them in packages that have code here; `base.theano_names` has the other places.
 PLACES: dict[str, str] = {

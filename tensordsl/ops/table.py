@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensordsl.graph.variables import Op
-from tensordsl.ops import control, nnet, scalar_loop
+from tensordsl.ops import control, nnet, pool, scalar_loop
 from tensordsl.ops.array import arrange, creation, cumulative, grids, index, masks, reduce, shape, sort
 from tensordsl.ops.conv import rows as conv_rows
 from tensordsl.ops.linalg import (
@@ -77,6 +77,7 @@ MODULES = (
     sort,
     nnet,
     conv_rows,
+    pool,
     bits,
     rejection,
     control,

@@ -56,6 +56,7 @@ CASES = [(module, n) for module, lists in OTHERS.items() for names in lists.valu
         ),
         (T, "conv2d", "convolutions are T.nnet.conv2d, conv3d, conv2d_transpose and causal_conv1d (docs/porting.md)"),
         (T, "cholesky", "linear algebra is in tensordsl.tensor.linalg"),
+        (T, "pool_2d", "it is in tensordsl.tensor.signal.pool (docs/porting.md)"),
         (T, "putmask", "T.set_subtensor(x[index], y) makes a new tensor"),
         (tensordsl, "functon", "did you mean 'function'?"),
         (T, "logsumexpp", "did you mean 'logsumexp'?"),
@@ -78,8 +79,8 @@ def test_names_like_none_are_said_to_be_missing_only() -> None:
     "statement, words",
     [
         ("from tensordsl.tensor import fft", "neither built nor planned yet"),
-        ("import tensordsl.tensor.signal.pool", "pooling is not built yet"),
-        ("from tensordsl.tensor.signal import downsample", "pooling is not built yet"),
+        ("import tensordsl.tensor.signal.conv", "convolutions are T.nnet.conv2d"),
+        ("from tensordsl.tensor.signal import xyzzy", "cannot import name 'xyzzy'"),
         ("import tensordsl.sandbox.cuda", "config.device"),
         ("from tensordsl.gof import COp", "define perform"),
         ("from tensordsl.gof import local_optimizer", "rewrites are rules and passes"),

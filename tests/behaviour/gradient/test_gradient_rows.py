@@ -18,6 +18,7 @@ from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.write import inc_subtensor, set_subtensor
 from tensordsl.ops.control import require
 from tensordsl.ops.table import OPS
+from tensordsl.tensor.signal import pool
 
 Case = tuple[str, Callable[..., Any], tuple[tuple[int, ...], ...]]
 
@@ -59,6 +60,12 @@ def row(name: str, *operands: Any, **attrs: Any) -> Any:
 def flat(parts: Any) -> Any:
     """All parts of a factorisation in one vector."""
     return T.concatenate([T.flatten(part) for part in parts])
+
+
+def max_pool_gradient(x: Any) -> tuple[Any, Any]:
+    """The gradient of a pool of x by x, and what its windows get."""
+    g = T.zeros((2, 2))
+    return pool.MaxPoolGrad(True)(x, pool.pool_2d(x, (2, 2), True), g, (2, 2)), g
 
 
 OTHERS: list[Case] = [
@@ -139,6 +146,19 @@ OTHERS: list[Case] = [
     ("mean", lambda x: T.mean(x, axis=0), ((2, 3),)),
     ("var", lambda x: x.var(axis=1), ((2, 3),)),
     ("softmax", lambda x: T.nnet.softmax(x), ((2, 3),)),
+    ("pool", lambda x: pool.pool_2d(x, (2, 3), False, (1, 2)), ((2, 4, 5),)),
+    ("pool", lambda x: pool.pool_2d(x, (2, 2), True, (1, 1), (1, 0), "average_exc_pad"), ((3, 4),)),
+    (
+        "max_pool_grad",
+        lambda x, g: pool.MaxPoolGrad(True)(x, pool.pool_2d(x, (2, 2), True), g, (2, 2)),
+        ((4, 5), (2, 2)),
+    ),
+    (
+        "max_pool_at",
+        lambda x, g: T.Lop(*max_pool_gradient(x), g),
+        ((4, 5), (4, 5)),
+    ),
+    ("pool_grad", lambda x, g: pool.AveragePoolGrad(True, "sum")(x, g, (2, 3), (1, 2)), ((4, 5), (3, 2))),
     ("logsoftmax", lambda x: T.nnet.logsoftmax(x), ((2, 3),)),
     ("clip", lambda x, low, high: T.clip(2 * x, -1 - T.sqr(low), 1 + T.sqr(high)), ((2, 3), (3,), ())),
     ("polygamma", lambda x: T.polygamma(2, T.sqr(x) + 1), ((3,),)),

@@ -201,6 +201,7 @@ def test_kinds_stand_where_theano_has_them() -> None:
 
 M = np.array([[3.0, 1.0, 2.0], [0.5, 4.0, 1.5]])
 V = np.array([3.0, 1.0, 2.0])
+POOLED = np.array([[4.0]])
 SOFT = np.exp(M) / np.exp(M).sum(1, keepdims=True)
 SQUARE = M.T @ M + np.eye(3)
 _square = _m.T.dot(_m) + T.eye(3)
@@ -247,6 +248,11 @@ MADE: dict[str, tuple[Any, Any]] = {
     "RavelMultiIndex": (lambda: T.extra_ops.RavelMultiIndex()([1], [2], (2, 3)), [5]),
     "UnravelIndex": (lambda: T.extra_ops.UnravelIndex()([5], (2, 3))[1], [2]),
     "CpuContiguous": (lambda: T.extra_ops.CpuContiguous()(_m.T), M.T),
+    "Pool": (lambda: KINDS["Pool"](True)(_m, (2, 2)), POOLED),
+    "MaxPoolGrad": (lambda: KINDS["MaxPoolGrad"](True)(_m, POOLED, [[2.0]], (2, 2)),
+                    2 * (M == POOLED) * np.pad(np.ones((2, 2)), [(0, n - 2) for n in M.shape])),
+    "AveragePoolGrad": (lambda: KINDS["AveragePoolGrad"](True)(_m, [[2.0]], (2, 2)),
+                        np.pad(np.full((2, 2), 0.5), [(0, n - 2) for n in M.shape])),
     "Softmax": (lambda: T.nnet.Softmax()(_m), SOFT), "LogSoftmax": (lambda: T.nnet.LogSoftmax()(_m), np.log(SOFT)),
     "SoftmaxWithBias": (lambda: T.nnet.SoftmaxWithBias()(_m, T.zeros(3)), SOFT),
     "CrossentropyCategorical1Hot": (lambda: T.nnet.CrossentropyCategorical1Hot()(T.exp(_m), [0, 1]), [-3, -4]),
