@@ -43,6 +43,7 @@ ROOMS: dict[str, str] = {
     "codegen.library": "base abi target kernel_ir llvm",
     "codegen.library.loops": "base abi target program_ir llvm library",
     "codegen.library.gemm": "abi target program_ir kernel_ir llvm library",
+    "codegen.library.conv": "base abi target kernel_ir llvm library library.gemm",
     "codegen.library.sort": "graph abi target scalar_ir kernel_ir llvm library",
     "codegen.library.linalg": "abi target kernel_ir llvm library",
     "codegen.library.arrays": "base graph abi target scalar_ir kernel_ir llvm library",
@@ -58,7 +59,7 @@ ROOMS: dict[str, str] = {
     "codegen.mlir": "graph ops scalar_ir scalar_ir.math tensor_ir passes fusion",
     "codegen.constructs": (
         "graph ops abi target scalar_ir tensor_ir passes passes.loops fusion program_ir library library.sort library.arrays "
-        "library.linalg gpu bufferise mlir"
+        "library.linalg library.conv gpu bufferise mlir"
     ),
     "codegen.compiler": (
         "base graph ops abi target tensor_ir passes passes.linalg passes.loops fusion program_ir llvm library "

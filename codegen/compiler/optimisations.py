@@ -154,6 +154,13 @@ PROGRAM = (
         file="codegen/bufferise/matrices.py", tests=("test_factorise",),
     ),
     Optimisation(
+        "offset_convolutions", "program",
+        what="convolutions of floats are products whose second factor is read through a table of offsets",
+        applies_when="results are real floats; without it windows are gathered and multiplied",
+        why="windows take as many times the input's memory as weights have taps",
+        file="codegen/library/conv/driver.py", tests=("test_conv_kernels",), changes=ORDER,
+    ),
+    Optimisation(
         "rounds_in_registers", "program",
         what="loops of short rounds become one kernel, with what they carry in registers",
         applies_when="a round has only elementwise work on scalars and one short axis, whose lanes fit registers where "

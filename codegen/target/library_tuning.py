@@ -184,6 +184,18 @@ class GemmTuning:
 
 
 @record
+class ConvTuning:
+    """Convolutions (`library.conv`)."""
+
+    block_terms: int = 256  # of a block of sums, a power of two (L2)
+    planes_bytes: int = 1 << 19  # of a box (L2)
+    box_min_rows: int = 8  # of a box, of which the border is copied twice
+    box_min_columns: int = 512
+    parallel_min_ns: int = 8_000  # of work from which threads are wanted (peers)
+    tasks_per_thread: int = 4  # the system may take a thread's core away
+
+
+@record
 class MatrixTuning:
     """Functions of matrices over LAPACK (`library.linalg`)."""
 

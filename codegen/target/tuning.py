@@ -17,6 +17,7 @@ from tensordsl.base.records import record
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.target.library_tuning import (
     ArrayTuning,
+    ConvTuning,
     GemmTuning,
     MatrixTuning,
     MemoryTuning,
@@ -444,6 +445,7 @@ class Tuning:
     pack: PackTuning = PackTuning()
     short_rows: ShortRowTuning = ShortRowTuning()
     gemm: GemmTuning = GemmTuning()
+    conv: ConvTuning = ConvTuning()
     matrices: MatrixTuning = MatrixTuning()
     small_matrices: SmallMatrixTuning = SmallMatrixTuning()
     sort: SortTuning = SortTuning()

@@ -376,6 +376,13 @@ def batches_of_factors() -> Built:
     return [x], [T.linalg.inv(x + 20 * T.eye(x.shape[1])), T.linalg.svdvals(x)], []
 
 
+@program([(2, 3, 9, 9), (4, 3, 3, 3)], [(1, 2, 5, 30), (20, 2, 1, 4)])
+def pictures() -> Built:
+    x, w = T.dtensor4s("x", "w")
+    y = T.nnet.conv2d(x, w, border_mode="full")
+    return [x, w], [y, *T.grad((y**2).sum(), [x, w])], []
+
+
 @program([(5, 5), (5, 2)], [(40, 40), (40, 3)])
 def structures() -> Built:
     """Matrices that are known to be triangular, diagonal, or inverses."""

@@ -73,6 +73,7 @@ BY_PROGRAM = {
     "attention": "batch_blocking",
     "factors": "native_lapack",
     "batches_of_factors": "matrices_in_threads",
+    "pictures": "offset_convolutions",
     "structures": "log_of_determinants solve_for_inverses solve_by_structure factor_by_structure multiply_by_diagonals "
     "sum_diagonals",
     "products": "gemm_epilogues fold_products finish_products",
