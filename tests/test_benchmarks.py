@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks import ablation, corners, programs, short_rows, vector_math  # noqa: E402
+from benchmarks import ablation, convolutions, corners, programs, short_rows, vector_math  # noqa: E402
 from benchmarks.baselines.c_kernels import c_kernel  # noqa: E402
 from benchmarks.peers import numpy as theirs  # noqa: E402
 from benchmarks.peers import tensordsl as ours  # noqa: E402
@@ -234,6 +234,11 @@ def test_plots_of_a_run(tmp_path: Path) -> None:
 def test_short_rows_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     short_rows.main(["--peers", "numpy", "--only", "sum", "--shapes", "3x2"])
     assert "`sum`, (n, 3, 2) | 2" in capsys.readouterr().out
+
+
+def test_convolutions_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    convolutions.main(["--only", "5x5_20-50@12", "--images", "1", "--dtypes", "float64"])
+    assert "5x5_20-50@12, 1 of float64" in capsys.readouterr().out
 
 
 def test_odd_shapes_are_measured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
