@@ -208,6 +208,7 @@ ROWS: dict[str, dict[str, str]] = {
         ),
     },
     "tensor.nnet.bn": {"tensor.nnet": "batch_normalization batch_normalization_test batch_normalization_train"},
+    "tensor.nnet.conv": {"ops.conv.functions": "conv2d"},
     "tensor.nnet.conv3d2d": {"ops.conv.functions": "conv3d=conv3d_of_frames"},
     "tensor.nnet.nnet": {"tensor.nnet": "*"},
     "tensor.nnet.sigm": {

@@ -214,6 +214,15 @@ def test_infinities_stay_where_they_are() -> None:
     np.testing.assert_array_equal(found, wanted)
 
 
+def test_the_old_module_has_the_same_layer() -> None:
+    from tensordsl.tensor.nnet import conv
+
+    rng = np.random.default_rng(7)
+    a, b = rng.normal(size=(2, 3, 6, 6)), rng.normal(size=(4, 3, 3, 3))
+    found = conv.conv2d(a, b, image_shape=a.shape, filter_shape=b.shape, border_mode="full", subsample=(2, 2))
+    np.testing.assert_array_equal(found.eval(), T.nnet.conv2d(a, b, border_mode="full", subsample=(2, 2)).eval())
+
+
 def test_a_transpose_undoes_the_shape() -> None:
     rng = np.random.default_rng(5)
     g, w = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(3, 2, 3, 3))
