@@ -148,10 +148,12 @@ def test_nothing_is_judged_where_rounding_decides_a_condition_or_numbers_overflo
         assert reference.doubt == doubt
 
 
-def test_dense_programs_are_others() -> None:
-    assert loops.draw(5, dense=True) == loops.draw(5, dense=True) != loops.draw(5)
-    shown = run("tools.strangers.loops", "5", "1", "--show", "--dense").stdout
-    assert shown == f"# seed 5\n{loops.source(loops.draw(5, dense=True))}\n\n"
+@pytest.mark.parametrize("profile", loops.PROFILES)
+def test_programs_of_a_profile_are_others(profile: str) -> None:
+    drawn = loops.draw(5, **{profile: True})
+    assert drawn == loops.draw(5, **{profile: True}) != loops.draw(5)
+    shown = run("tools.strangers.loops", "5", "1", "--show", f"--{profile}").stdout
+    assert shown == f"# seed 5\n{loops.source(drawn)}\n\n"
 
 
 def test_arguments_end_where_a_page_ends() -> None:

@@ -5,7 +5,8 @@ the last k, one, reversed, sliced, at a symbolic position, added up, or not at a
 sequences with offsets and of different lengths, loops that walk over each other's rows or start from them, shared
 variables as starts that are updated from the loop, updates of the step, loops in loops, `until`, going backwards, and
 numbers of rounds from 0 to 30, known or not. Some programs ask for gradients or derivatives in place of values, some
-are compiled without one optimisation. `--dense`: more of loops in loops, `until` and loops without rounds.
+are compiled without one optimisation. `--dense`: more of loops in loops, `until` and loops without rounds; `--short`:
+hardly any but 0, 1 and few rounds, with last values that are there without rounds, gradients, and all modes.
 """
 
 from __future__ import annotations
@@ -34,12 +35,15 @@ from tools.strangers.loop_language import (
 
 __all__ = ["ENVIRONMENTS", "check", "draw", "features", "smaller", "source"]
 
-PROFILES = ("dense",)
+PROFILES = ("dense", "short")
 ENVIRONMENTS = ({}, {"MALLOC_PERTURB_": "165"}, {}, {"MALLOC_PERTURB_": "90"})  # poison for memory of the C library
 
 BASES = ((), ("w",), ("b", "w"))
 ROUNDS = (0, 1, 2, 3, 4, 5, 5, 6, 6, 7, 8, 17, 17, 30)
 FEW_ROUNDS = (0, 0, 0, 1, 2, 5)
+SHORT_ROUNDS = (0, 0, 0, 0, 1, 1, 2, 3)
+FORMS = ("scan",) * 8 + ("loop",)
+SHORT_FORMS = ("scan",) * 5 + ("loop",) * 4
 TAPS = ((-2, -1), (-3, -1), (-2,), (-1, -2), (-4, -1), (-3, -2, -1))
 OFFSETS = ((0, 1), (-1, 0), (-1,), (1,), (-2, 0, 1), (2, 0), (-3, -1))
 SLICES = (
@@ -83,9 +87,11 @@ Scope = dict[str, Type]
 class Drawer:
     """What is drawn so far."""
 
-    def __init__(self, seed: int, dense: bool = False) -> None:
-        self.random = random.Random(seed)
+    def __init__(self, seed: int, dense: bool = False, short: bool = False) -> None:
+        self.random, self.short = random.Random(seed), short
         self.nested, self.ends, self.round_numbers = (0.2, 0.4, FEW_ROUNDS) if dense else (0.06, 0.12, ROUNDS)
+        if short:
+            self.nested, self.round_numbers = 0.2, SHORT_ROUNDS
         self.chance = lambda p: self.random.random() < p
         self.pick = self.random.choice
         self.count = 0
@@ -95,7 +101,7 @@ class Drawer:
         self.dtypes: tuple[str, ...] = self.pick(
             [("float64",)] * 6 + [("float32",)] * 2 + [("int64",)] + [("float64", "float32", "int64")]
         )
-        self.is_smooth = self.dtypes == ("float64",) and self.chance(0.25)
+        self.is_smooth = self.dtypes == ("float64",) and self.chance(0.6 if short else 0.25)
         # Habits of one program: what is drawn alike within it meets corners that independent choices miss.
         self.bases = self.pick((BASES + BASES[1:2], BASES + BASES[1:2], BASES[:1], BASES[1:2], BASES[2:]))
         self.is_chain = self.chance(0.4)  # each operation takes what the one before has made
@@ -242,7 +248,8 @@ class Drawer:
         return self.let("uniform", [self.of_type(scope, t)], t, len(t.dims))
 
     def loop(self, scope: Scope, depth: int = 0, draws: bool = True) -> Loop:
-        form = self.pick(["scan"] * 8 + ["loop"] + (["while"] if not depth and not self.is_smooth else ["loop"]))
+        last = "while" if not depth and not self.is_smooth else "loop"
+        form = self.pick((*(SHORT_FORMS if self.short else FORMS), last))
         if form == "while":
             return self.while_loop(scope)
         is_scan = form == "scan"
@@ -535,10 +542,11 @@ class Drawer:
             for k in range(self.calls)
         )
         mode = ""
-        if self.chance(0.1):
+        if self.chance(0.4 if self.short else 0.1):
             switch = self.pick(SWITCHES)
             mode = f"tensordsl.compile.mode.get_default_mode().excluding({switch!r})"
             mode = "'FAST_COMPILE'" if self.chance(0.2) else mode
+            mode = self.pick(("'REFERENCE'", "'DebugMode'")) if self.short and self.chance(0.3) else mode
         used = tuple(self.inputs)
         return Program(used, tuple(body), outputs, calls, tuple(updates), slopes, direction, mode)
 
@@ -580,9 +588,9 @@ class Drawer:
                 yield r.initial, made.name
 
 
-def draw(seed: int, dense: bool = False) -> Program:
+def draw(seed: int, dense: bool = False, short: bool = False) -> Program:
     """The program of a seed."""
-    return clean(Drawer(seed, dense).program())
+    return clean(Drawer(seed, dense, short).program())
 
 
 def features(program: Program) -> Iterator[str]:
@@ -595,6 +603,8 @@ def features(program: Program) -> Iterator[str]:
     words.add(f"{sum(isinstance(each, Loop) for each in program.body)} loops in a row")
     if any(isinstance(inner, Loop) for loop in loops for inner in loop.body):
         words.add("loops in loops")
+    rounds = [loop.n_steps for loop in loops] + [k for call in program.calls for n, k in call.numbers if n[0] == "n"]
+    words |= {"loops without rounds"} if 0 in rounds else set()
     for loop in loops:
         words |= {loop.form, f"{len(loop.results)} results", f"{len(loop.sequences)} sequences"}
         words |= {word for word, is_so in (("until", loop.until), ("backwards", loop.is_backwards)) if is_so}
