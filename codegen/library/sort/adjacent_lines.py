@@ -7,9 +7,8 @@ Why       element r of each line is in register r, so every exchange is one mini
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.networks import exchanges
-from tensordsl.codegen.library.sort.text import Vectors
+from tensordsl.codegen.library.sort.text import Keys, Vectors
 from tensordsl.codegen.llvm.builder import Asm
 
 SIZES = (4, 8, 16, 32)  # numbers of a line that are sorted so, at most

@@ -11,8 +11,8 @@ from tensordsl.codegen.kernel_ir.ir import Module
 from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.signals import POLL, long_loop
 from tensordsl.codegen.library.sort.driver import PAIR_BYTES, PLACES_BYTES, WANTED_PARAMS
-from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.merge_sort import Core
+from tensordsl.codegen.library.sort.text import Keys
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
 from tensordsl.codegen.llvm.kernel_text import module_text
 from tensordsl.codegen.target.tuning import Tuning

@@ -7,24 +7,33 @@ Why       every search takes as many steps, so eight are interleaved and hide ea
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.signals import long_loop
+from collections.abc import Sequence
+from typing import Any
+
+from tensordsl.codegen.kernel_ir.ir import Function
+from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
+from tensordsl.codegen.kernel_ir.types import Signature, array, f32, f64, i64, ptr, signature
+from tensordsl.codegen.library.polls import polled_range
 from tensordsl.codegen.library.sort.keys import Keys
-from tensordsl.codegen.llvm.builder import Asm
 
 INTERLEAVED_SEARCHES = (8, 1)  # numbers that are searched at once, to hide latency
-COMPARED = {"float32": "float", "float64": "double"}
+COMPARED = {"float32": f32, "float64": f64}
 # How the numbers before the place compare to the one that is looked for, floats no less if that one is nan; and those
 # before the first nan to themselves.
 BEFORE = {"left": "ult", "right": "ule", "numbers": "ord"}
-_ROOM = ("ptr x", "i64 n", "i64 x_step", "i64 all")  # the first n of all numbers are no nan
 
 
-def search_text(keys: Keys) -> str:
+def search_functions(keys: Keys) -> list[Function]:
     search = _Search(keys.dtype, keys.tuning)
-    texts = [search.together("numbers", 1)] if search.is_compared else []
+    made = [search.together("numbers", 1)] if search.is_compared else []
     for side in ("left", "right"):
-        texts += [*(search.together(side, k) for k in INTERLEAVED_SEARCHES), search.entry(side)]
-    return "".join(texts)
+        made += [*(search.together(side, many) for many in INTERLEAVED_SEARCHES), search.entry(side)]
+    return made
+
+
+def _signature(side: str, many: int) -> Signature:
+    """The places of so many numbers at v among those at x, of which the first n of all are no nan."""
+    return signature(f"{side}.{many}", x=ptr, n=i64, x_step=i64, all=i64, v=ptr, v_step=i64, y=array(i64))
 
 
 class _Search(Keys):
@@ -32,76 +41,64 @@ class _Search(Keys):
     def is_compared(self) -> bool:
         return self.dtype in COMPARED
 
-    def entry(self, side: str) -> str:
-        """bases: sorted numbers, numbers to look for, places; words: length and stride of each."""
-        f = Asm("void", f"searchsorted_{side}_{self.dtype}", ("ptr bases", "ptr words", "i64 rank"))
-        x, v, y = (f.load("ptr", "%bases", at) for at in (0, 8, 16))
-        length, x_step, many, v_step = (f.load("i64", "%words", at) for at in (0, 8, 16, 24))
-        n = length
-        if self.is_compared:
-            cell = f.op("alloca i64, align 8")
-            line = f"ptr {x}", f"i64 {n}", f"i64 {x_step}", f"i64 {n}"
-            f.call("void", "@numbers.1", *line, f"ptr {x}", "i64 0", f"ptr {cell}")
-            n = f.load("i64", cell)
-        room = f"ptr {x}", f"i64 {n}", f"i64 {x_step}", f"i64 {length}"
-        done = "0"
-        for k in INTERLEAVED_SEARCHES:
-            end = f.and_(many, -k)
-            with long_loop(f, end, start=done, step=k) as loop:
-                source, target = f.gep(v, f.mul(loop.index, v_step)), f.gep(y, loop.index, "i64")
-                f.call("void", f"@{side}.{k}", *room, f"ptr {source}", f"i64 {v_step}", f"ptr {target}")
-            done = end
-        f.ret()
-        return f.text
+    def entry(self, side: str) -> Function:
+        @kernel(
+            signature(f"searchsorted_{side}_{self.dtype}", internal=False, bases=array(ptr), words=array(i64), rank=i64)
+        )
+        def entry(k: Kernel, bases: Pointer, words: Pointer, rank: Number) -> None:
+            """bases: sorted numbers, numbers to look for, places; words: length and stride of each."""
+            x, v, y = (bases[at] for at in range(3))
+            length, x_step, many, v_step = (words[at] for at in range(4))
+            n = length
+            if self.is_compared:
+                cell = k.alloca(i64)
+                k.call(_signature("numbers", 1), x, n, x_step, n, x, 0, cell)
+                n = cell[0]
+            done: Any = 0
+            for at_once in INTERLEAVED_SEARCHES:
+                end = many & -at_once
+                with polled_range(k, end, start=done, step=at_once) as i:
+                    source, target = v.bytes(i * v_step), y.of(i64) + i
+                    k.call(_signature(side, at_once), x, n, x_step, length, source, v_step, target)
+                done = end
 
-    def together(self, side: str, k: int) -> str:
-        """The places of the k numbers at v among the n at x."""
-        params = (*_ROOM, "ptr v", "i64 v_step", "ptr y")
-        f = Asm("void", f"{side}.{k}", params, internal=True)
-        wanted = [f.gep("%v", f.mul("%v_step", m)) for m in range(k)] if side != "numbers" else []
-        values = [self.values(f, place) for place in wanted] or [[]]
-        head, body, done, before = f.label("head"), f.label("body"), f.label("done"), f.block
-        f.jump(head)
-        f.place(head)
-        left, phis = f"%{head}.left", len(f.lines)
-        firsts = [f"%{head}.{m}" for m in range(k)]
-        f.branch(f.gt(left, 0), body, done)
-        f.place(body)
-        half = f.lshr(f.add(left, 1), 1)
-        last = f.sub(half, 1)
-        following = []
-        for first, value in zip(firsts, values, strict=True):
-            middle = f.mul(f.add(first, last), "%x_step")
-            is_before = self.is_before(f, side, self.values(f, f.gep("%x", middle)), value)
-            step = f.and_(half, f.op(f"sext i1 {is_before} to i64"))
-            following.append(f.add(first, step))
-        f.jump(head)
-        rest = f"%{body}.rest"
-        f.lines.insert(-1, f"  {rest} = sub i64 {left}, {half}")
-        f.lines[phis:phis] = [
-            f"  {left} = phi i64 [ %n, %{before} ], [ {rest}, %{body} ]",
-            *(f"  {a} = phi i64 [ 0, %{before} ], [ {b}, %{body} ]" for a, b in zip(firsts, following, strict=True)),
-        ]
-        f.place(done)
-        for m, (first, value) in enumerate(zip(firsts, values, strict=True)):
-            if self.is_compared and side == "right":
-                is_nan = f.op(f"fcmp uno {COMPARED[self.dtype]} {value[0]}, {value[0]}")
-                first = f.choose(is_nan, "%all", first)
-            f.store("i64", first, f.gep("%y", 8 * m))
-        f.ret()
-        return f.text
+        return entry
 
-    def values(self, f: Asm, place: str) -> list[str]:
+    def together(self, side: str, many: int) -> Function:
+        @kernel(_signature(side, many))
+        def together(
+            k: Kernel, x: Pointer, n: Number, x_step: Number, all: Number, v: Pointer, v_step: Number, y: Pointer
+        ) -> None:
+            wanted = [v.bytes(v_step * m) for m in range(many)] if side != "numbers" else []
+            values = [self.values(place) for place in wanted] or [[]]
+            left, firsts = k.variable(n), [k.variable(0, i64) for _ in range(many)]
+            with k.forever():
+                with k.when(left <= 0):
+                    k.leave()
+                half = k.unsigned("lshr", left + 1, 1)
+                last = half - 1
+                for first, value in zip(firsts, values, strict=True):
+                    found = self.values(x.bytes((first + last) * x_step))
+                    first.set(first + (half & self.is_before(side, found, value).to(i64)))
+                left -= half
+            for m, (first, value) in enumerate(zip(firsts, values, strict=True)):
+                place: Number = first
+                if self.is_compared and side == "right":
+                    place = k.select(k.compare("uno", value[0], value[0]), all, first)
+                y[m] = place
+
+        return together
+
+    def values(self, place: Pointer) -> list[Number]:
         """What is compared of the number there."""
-        if self.is_compared:
-            return [f.op(f"load {COMPARED[self.dtype]}, ptr {place}, align {self.size}")]
-        return self.keys(f, place)
+        return [place.of(COMPARED[self.dtype])[0]] if self.is_compared else self.keys(place)
 
-    def is_before(self, f: Asm, side: str, found: list[str], value: list[str]) -> str:
+    def is_before(self, side: str, found: Sequence[Number], value: Sequence[Number]) -> Number:
+        k = found[0].k
         if self.is_compared:
-            return f.op(f"fcmp {BEFORE[side]} {COMPARED[self.dtype]} {found[0]}, {(value or found)[0]}")
-        is_before = f.compare(BEFORE[side], "i64", found[-1], value[-1])
+            return k.compare(BEFORE[side], found[0], (value or found)[0])
+        is_before = k.compare(BEFORE[side], found[-1], value[-1])
         for x, y in zip(found[-2::-1], value[-2::-1], strict=True):
-            tie = f.op(f"and i1 {f.eq(x, y)}, {is_before}")
-            is_before = f.op(f"or i1 {f.compare('ult', 'i64', x, y)}, {tie}")
+            tie = (x == y) & is_before
+            is_before = k.unsigned("ult", x, y) | tie
         return is_before

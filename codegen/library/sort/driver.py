@@ -14,16 +14,15 @@ from tensordsl.codegen.kernel_ir.ir import Module
 from tensordsl.codegen.library.lines import given_lines, line_loop_text
 from tensordsl.codegen.library.parallel import named, operands
 from tensordsl.codegen.library.signals import POLL, long_loop, poll_each
-from tensordsl.codegen.library.sort import nan_and_zeros, parallel_lines, select
+from tensordsl.codegen.library.sort import keys, nan_and_zeros, parallel_lines, select
 from tensordsl.codegen.library.sort.adjacent_lines import SIZES, columns_text
-from tensordsl.codegen.library.sort.binary_search import search_text
+from tensordsl.codegen.library.sort.binary_search import search_functions
 from tensordsl.codegen.library.sort.compress import orders
-from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.merge_sort import DIGITS, Core
 from tensordsl.codegen.library.sort.quicksort import Quick
 from tensordsl.codegen.library.sort.select import narrow_text
 from tensordsl.codegen.library.sort.short_lines import short_text, sizes
-from tensordsl.codegen.library.sort.text import Vectors, declarations
+from tensordsl.codegen.library.sort.text import Keys, Vectors, declarations
 from tensordsl.codegen.llvm.builder import LIKELY, UNLIKELY, Asm, passed
 from tensordsl.codegen.llvm.kernel_text import module_text
 from tensordsl.codegen.scalar_ir.builder import FLOATS, ITEMSIZE
@@ -71,7 +70,6 @@ class _Sort(Keys):
         parts += [self.gather()] if self.parts == 2 else []
         if self.parts == 1:
             parts += [self.read(), self.write(), narrow_text(self), short_text(self), columns_text(self), self.plane()]
-        parts += [search_text(self)]
         parts += [self.walked("argsort", LINE_PARAMS), self.walked("sort", WANTED_PARAMS)]
         parts += map(self.entry, ("sort", "sort_part", "argsort"))
         parts += [declarations(self.width, self.lanes)]
@@ -81,7 +79,8 @@ class _Sort(Keys):
         """What is written in the language of kernels."""
         tables = [table for core in self.cores() if isinstance(core, Quick) for table in core.tables()]
         tables += [orders(select.ORDERS, self.lanes)] if self.parts == 1 and select.permutes(self) else []
-        return Module([f for core in self.cores() for f in core.functions()], tables)
+        functions = [f for core in self.cores() for f in core.functions()]
+        return Module([*functions, *search_functions(keys.Keys(self.dtype, self.tuning))], tables)
 
     @property
     def splits(self) -> bool:

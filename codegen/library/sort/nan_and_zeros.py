@@ -8,8 +8,8 @@ When      a line has nans or negative zeros; vectors without any are skipped.
 from __future__ import annotations
 
 from tensordsl.codegen.library.parallel import Job, named, share
-from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.parallel_lines import TASKS, parallel_min_keys, part_of, parts_of
+from tensordsl.codegen.library.sort.text import Keys
 from tensordsl.codegen.llvm.function import Function
 from tensordsl.codegen.target.tuning import Tuning
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from tensordsl.codegen.library.signals import long_loop
 from tensordsl.codegen.library.sort.compress import TABLE_LANES
-from tensordsl.codegen.library.sort.keys import Keys
-from tensordsl.codegen.library.sort.text import Vectors, compressed, compression, permutation, permuted, set_lanes
+from tensordsl.codegen.library.sort.text import Keys, Vectors, compressed, compression, permutation, permuted, set_lanes
 from tensordsl.codegen.llvm.builder import UNLIKELY, Asm, passed
 from tensordsl.codegen.target.tuning import ANY, Tuning
 

@@ -6,10 +6,9 @@ When      masked loads and stores exist: AVX-512, and AVX2 for numbers of 4 and 
 
 from __future__ import annotations
 
-from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.merge_sort import MAX_REGISTER_ELEMENTS
 from tensordsl.codegen.library.sort.networks import sorted_block
-from tensordsl.codegen.library.sort.text import Vectors
+from tensordsl.codegen.library.sort.text import Keys, Vectors
 from tensordsl.codegen.llvm.builder import Asm
 
 WIDEST_OF_AVX2 = {32: 16, 64: 64}  # numbers by their bits: longer lines of 4 bytes are as fast through scratch

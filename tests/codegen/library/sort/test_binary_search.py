@@ -13,16 +13,17 @@ from tuned import WIDE
 
 import tensordsl
 import tensordsl.tensor as T
-from tensordsl.codegen.library.signals import POLL
-from tensordsl.codegen.library.sort.binary_search import search_text
+from tensordsl.codegen.kernel_ir.ir import Module
+from tensordsl.codegen.library.sort.binary_search import search_functions
 from tensordsl.codegen.library.sort.keys import Keys
+from tensordsl.codegen.llvm.kernel_text import module_text
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="reads the code of x86-64")
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
 def test_steps_branch_nowhere_but_at_the_loops_end(dtype: str) -> None:
     machine, _ = target()
-    text = machine.emit_assembly(llvm.parse_assembly(POLL + search_text(Keys(dtype, WIDE))))
+    text = machine.emit_assembly(llvm.parse_assembly(module_text(Module(search_functions(Keys(dtype, WIDE))))))
     for name in ("left.8", "right.8"):
         _, _, code = text.partition(f"{name}:")
         code, _, _ = code.partition(".Lfunc_end")

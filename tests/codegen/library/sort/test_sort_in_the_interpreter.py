@@ -12,6 +12,8 @@ from tuned import of_width, tuned
 from tensordsl.codegen.abi import layouts
 from tensordsl.codegen.kernel_ir.interpret import Machine
 from tensordsl.codegen.kernel_ir.ir import Module
+from tensordsl.codegen.library.sort.binary_search import search_functions
+from tensordsl.codegen.library.sort.keys import Keys
 from tensordsl.codegen.library.sort.merge_sort import Core
 from tensordsl.codegen.library.sort.quicksort import Quick
 from tensordsl.codegen.target.tuning import Tuning
@@ -119,4 +121,24 @@ def test_merge_sort_of_pairs(width: int) -> None:
             wanted = pairs[np.argsort(keys, kind="stable")]
             if n:
                 np.testing.assert_array_equal(machine.array(found, "int64", 2 * n).reshape(n, 2), wanted)
+    room.all_ran()
+
+
+DTYPES = ["float64", "float32", "float16", "int8", "uint32", "int64", "bool", "complex64", "complex128"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_searches(dtype: str) -> None:
+    room, rng = Room(Module(search_functions(Keys(dtype, of_width(64))))), np.random.default_rng(0)
+    kinds = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -2.0] if np.dtype(dtype).kind in "fc" else range(5))
+    for n in (0, 1, 5, 8):
+        for count in (0, 1, 9):
+            x, v = np.sort(rng.choice(kinds, n).astype(dtype)), rng.choice(kinds, count).astype(dtype)
+            for side in ("left", "right"):
+                machine = room.machine()
+                places = [machine.place(a) for a in (x, v, np.zeros(count, np.int64))]
+                words = np.array([n, x.itemsize, count, v.itemsize])
+                machine.run(f"searchsorted_{side}_{dtype}", *map(machine.place, (np.array(places), words)), 1)
+                got = machine.array(places[2], "int64", count) if count else []
+                np.testing.assert_array_equal(got, np.searchsorted(x, v, side))  # type: ignore[call-overload]
     room.all_ran()
