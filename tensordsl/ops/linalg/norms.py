@@ -10,6 +10,7 @@ from tensordsl.graph.types import DISCRETE
 from tensordsl.graph.variables import OpTypeError, apply
 from tensordsl.ops.array import reduce
 from tensordsl.ops.array.arrange import moveaxis
+from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import dimshuffle, flatten, shape_i
 from tensordsl.ops.control import require
 from tensordsl.ops.linalg.inverses import inv
@@ -107,7 +108,7 @@ def _of_matrices(what: str, x: Any, axes: tuple[int, ...], ord: Any, keepdims: b
         (a,) = as_matrices("norm", moveaxis(x, axes, (-2, -1)))
         s = apply(SVDVALS, a)
         function = reduce.sum if ord == "nuc" else reduce.largest if ord == 2 else reduce.min
-        found = function(s, axis=s.type.ndim - 1)
+        found = function(s if ord == "nuc" else _one_of_equal(s, ord == 2), axis=s.type.ndim - 1)
     elif ord in (1, -1, np.inf, -np.inf):
         first, last = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = reduce.sum(abs_(x), axis=first, keepdims=True)
@@ -120,6 +121,12 @@ def _of_matrices(what: str, x: Any, axes: tuple[int, ...], ord: Any, keepdims: b
         return found
     place = iter(range(found.type.ndim))
     return dimshuffle(found, ["x" if k in axes else next(place) for k in range(x.type.ndim)])
+
+
+def _one_of_equal(s: Any, is_largest: bool) -> Any:
+    """The largest or the smallest singular value, none of none: a gradient that all of equal ones had would be no
+    subgradient of the norm, but that times their number."""
+    return getitem(s, (..., slice(None, 1) if is_largest else slice(-1, None)))
 
 
 def cond(x: Any, p: Any = None) -> Any:
@@ -139,7 +146,9 @@ def cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = apply(SVDVALS, a)
         last = s.type.ndim - 1
-        largest, smallest = reduce.max(s, axis=last), reduce.min(s, axis=last)
+        largest, smallest = (
+            reduce.max(_one_of_equal(s, True), axis=last), reduce.min(_one_of_equal(s, False), axis=last),
+        )  # fmt: skip
         found = smallest / largest if p == -2 else largest / smallest
         # 0 / 0 of a matrix of zeros counts as infinite, what nan makes stays.
         return switch(isnan(found) & ~isnan(largest), constant(np.inf, dtype=found.type.dtype), found)

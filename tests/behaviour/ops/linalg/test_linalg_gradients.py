@@ -161,6 +161,15 @@ def test_derivatives_are_linear_in_tiny_and_huge_cotangents(function: Callable[.
                 np.testing.assert_allclose(got, want * by, atol=1e-12 * abs(want).max() * by)
 
 
+@pytest.mark.parametrize("ord", [2, -2])
+def test_norms_of_equal_singular_values_have_subgradients(ord: int) -> None:
+    x, t = T.dmatrix("x"), T.dscalar("t")
+    blocks = T.linalg.block_diag(x, x)
+    outputs = [T.grad(LA.norm(blocks, ord), x), T.grad(LA.norm(t * T.eye(5), ord), t), T.grad(LA.cond(blocks), x)]
+    of_norm, of_multiple, of_condition = tensordsl.function([x, t], outputs)([[-1.5]], 2.0)
+    np.testing.assert_allclose([of_norm.item(), of_multiple, of_condition.item()], [-1, 1, 0], atol=1e-14)
+
+
 def test_batches_have_the_gradients_of_their_matrices() -> None:
     s = positive("float64", (3,))
     for build in (
