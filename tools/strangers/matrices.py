@@ -1120,6 +1120,9 @@ def compare_derivatives(
             if moved is None or abs(moved[0] - value).max() > 1e-2 * (1e-3 + abs(value).max()):
                 COUNTS["undecided"] += 1  # a step between has no derivative here
                 continue
+            if d.kind != "second" and 10 * gap_of_sides(at, deltas) > away.max():
+                COUNTS["undecided"] += 1  # equal singular values, which part: there is a derivative to each side
+                continue
             if single and abs(value).max() > 1e-3 * np.finfo("float32").max:
                 COUNTS["undecided"] += 1  # what it is made of overflows
                 continue
@@ -1182,6 +1185,14 @@ def difference(at: Any, delta: dict[str, np.ndarray]) -> tuple[np.ndarray, float
     a, b, c = estimates
     first, second = (4 * b - a) / 3, (4 * c - b) / 3
     return second, float(abs(second - first).max(initial=0.0) + 1e-3 * abs(c - b).max(initial=0.0))
+
+
+def gap_of_sides(at: Any, delta: dict[str, np.ndarray], h: float = 1e-5) -> float:
+    """How far the derivatives along a direction to both of its sides are from each other."""
+    up, here, down = at((delta, h)), at(), at((delta, -h))
+    if any(isinstance(f, Exception) for f in (up, here, down)):
+        return 0.0
+    return float(abs((up - here) - (here - down)).max(initial=0.0)) / h
 
 
 def mixed_difference(
