@@ -125,7 +125,7 @@ class _OfLibrary(Construct):
     def mlir(self, e: Writer, v: Value) -> None:
         from tensordsl.codegen.mlir.writer import call  # late: for exports only
 
-        call(e, v, f"{v.op}_{v.number}", v.operands)
+        call(e, v, v.op, v.operands)
 
 
 @register

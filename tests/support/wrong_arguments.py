@@ -42,7 +42,7 @@ def functions() -> dict[str, Callable[..., Any]]:
         ("gradient", gradient), ("ifelse", ifelse), ("printing", printing),
     )  # fmt: skip
     for prefix, module in (*places, ("tensordsl", tensordsl)):
-        public = getattr(module, "__all__", dir(module))
+        public = getattr(module, "__all__", sorted(vars(module)))
         names = [n for n in public if not n.startswith("_") and n not in LEFT_OUT and n not in CONSTRUCTORS]
         for name in names:
             value = getattr(module, name)

@@ -27,18 +27,20 @@ from tensordsl.ops.array.arrange import fitting_mask
 from tensordsl.ops.control import loop_index, make_loop, require
 from tensordsl.ops.scalar_loop import scalar_loop
 from tensordsl.ops.table import OPS
+from tensordsl.tensor.signal.pool import pool_2d
 from tensordsl.types import DISCRETE, DTYPES, FLOATS, TensorType
 
 needs_upstream = pytest.mark.skipif(not AVAILABLE, reason=REASON)
 
 OF_EXAMPLES = {"LogLikelihood", "LogLikelihoodGradient"}  # what an example computes with NumPy, as it shows how
 FACTORS = {*HOLDS["factorise"].split(), *HOLDS["spectral"].split()}
+CONVOLUTIONS = {"conv", "conv_inputs", "conv_weights"}  # of floats, by the library's kernels
 BY_FACTORS = {"det", "expm", "lstsq", "matrix_inverse", "pinv", "slogdet", "solve"}  # rows that are made of those
 HOSTED = sorted(
     name
     for name, row in OPS.items()
     if (isinstance(row.meaning, Kernel) and row.meaning.name in ("host", "print"))
-    or name in {"sort", "argsort", "searchsorted"} | FACTORS | BY_FACTORS
+    or name in {"sort", "argsort", "searchsorted"} | CONVOLUTIONS | FACTORS | BY_FACTORS
 )
 REDUCTIONS = [row for row in OPS.values() if isinstance(row.meaning, Reduction)]
 
@@ -67,9 +69,10 @@ OTHERS: dict[str, Callable[[], Any]] = {
     "fold": lambda: T.grad((T.alloc(x, 2, A.shape[1]) * A[0]).sum(), x),
     "dot": lambda: T.dot(A, x),
     "batched_dot": lambda: T.batched_dot(B, B),
-    "conv": lambda: T.nnet.causal_conv1d(B, B[:, :, :2], (None, None, 2), num_groups=1),
-    "conv_inputs": lambda: T.grad(T.nnet.conv2d(B[None], B[None], border_mode="half").sum(), B),
-    "conv_weights": lambda: T.nnet.conv2d_grad_wrt_weights(B[None], B[None], (None, None, 1, 1)),
+    "pool": lambda: pool_2d(A, (2, 3), ignore_border=True),
+    "pool_grad": lambda: T.grad(T.sqr(pool_2d(A, (2, 2), False, (1, 2), mode="sum")).sum(), A),
+    "max_pool_grad": lambda: T.grad(T.sqr(pool_2d(A, (2, 2), True, (1, 1))).sum(), A),
+    "max_pool_at": lambda: T.grad((T.grad(T.sqr(pool_2d(A, (2, 2), True)).sum(), A) * A).sum(), A),
     "subtensor": lambda: A[1:, ::-2],
     "inc_subtensor": lambda: T.inc_subtensor(A[0], x),
     "take": lambda: A[k, k],
@@ -231,4 +234,4 @@ def test_upstream_verifies_the_functions_of_an_example(path: Path, monkeypatch: 
     assert made
     verify_many([f.mlir(checks=checks) for f in made for checks in (False, True)])
     calls = {name for f in made for name in re.findall(r"func.func private @host_(\w+)_\d+\(", f.mlir())}
-    assert calls <= FACTORS | OF_EXAMPLES
+    assert calls <= FACTORS | CONVOLUTIONS | OF_EXAMPLES
