@@ -1188,11 +1188,15 @@ def difference(at: Any, delta: dict[str, np.ndarray]) -> tuple[np.ndarray, float
 
 
 def gap_of_sides(at: Any, delta: dict[str, np.ndarray], h: float = 1e-5) -> float:
-    """How far the derivatives along a direction to both of its sides are from each other."""
-    up, here, down = at((delta, h)), at(), at((delta, -h))
-    if any(isinstance(f, Exception) for f in (up, here, down)):
-        return 0.0
-    return float(abs((up - here) - (here - down)).max(initial=0.0)) / h
+    """How far the derivatives along a direction to both of its sides are from each other; 0 where the distance shrinks
+    with the step, as a curvature's does."""
+    gaps = []
+    for step in (h, 10 * h):
+        up, here, down = at((delta, step)), at(), at((delta, -step))
+        if any(isinstance(f, Exception) for f in (up, here, down)):
+            return 0.0
+        gaps.append(float(abs((up - here) - (here - down)).max(initial=0.0)) / step)
+    return gaps[0] if gaps[0] > gaps[1] / 2 else 0.0
 
 
 def mixed_difference(

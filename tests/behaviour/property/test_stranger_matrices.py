@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from checkout import ROOT
 
@@ -76,6 +77,20 @@ def test_a_wrong_derivative_is_found(kind: str) -> None:
             (matrices.Derivative(kind, "x2", cost, ("x1",)),), (), (matrices.Call((("n", 3),), 1),),
         )  # fmt: skip
         assert matrices.check(program).startswith(f"wrong {kind}") != is_right
+
+
+def test_what_has_a_derivative_to_each_side_is_told_from_what_curves() -> None:
+    for function, gap in (
+        (np.abs, 2.0),
+        (lambda x: np.maximum(x, 3 * x), 2.0),
+        (np.exp, 0.0),
+        (lambda x: 50 * x**2, 0.0),
+    ):
+
+        def at(*moves: Any, function: Any = function) -> Any:
+            return function(np.array([sum(delta["x"] * step for delta, step in moves)], float))
+
+        assert abs(matrices.gap_of_sides(at, {"x": np.array(1.0)}) - gap) < 1e-6
 
 
 def test_the_text_of_a_program_runs_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
