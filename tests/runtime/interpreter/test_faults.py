@@ -407,11 +407,13 @@ def test_failing_calls_leak_nothing(name: str) -> None:
 
     held = [c.get() for c in cells]
     rounds(10)
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    rounds(200)
-    gc.collect()
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert grown < 200 * 8 * 11, f"{grown} bytes"  # less than one small array in each round
+    grown = []
+    for _ in range(2):  # a leak grows each time, what Python itself keeps (a table that doubles) does not
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        rounds(200)
+        gc.collect()
+        grown.append(tracemalloc.get_traced_memory()[0] - before)
+        tracemalloc.stop()
+    assert min(grown) < 200 * 8 * 11, f"{grown} bytes"  # less than one small array in each round
     assert len(held) == len(cells)
