@@ -6,8 +6,8 @@ Goes out   values of tensor IR; program IR, by a `Bufferiser`; MLIR, by a `Write
            fusion read.
 Files      what is no step: `sources` (inputs, constants, parameters), `fusible` (map, move, reduce) and `take`, which
            groups compute, `ranges`, `complex_numbers`, `scalar_loop`; steps on buffers: `dot`, `reshape`, `subtensor`,
-           `inc_subtensor`, `concatenate`, `inc_take`; functions of the library: `along`, `searchsorted`,
-           `positions`, `factorise`, `spectral`; `conv`; control: `loops`, `branches`, `effects`.
+           `inc_subtensor`, `concatenate`, and `inc_take` in the file of `take`; functions of the library: `along`,
+           `searchsorted`, `positions`, `factorise`, `spectral`, `conv`; control: `loops`, `branches`, `effects`.
 Uses       `bufferise` for storage and loops, `mlir` for text, `gpu` for kernels; each only when called.
 Used by    `compiler`, which loads this package; all others reach constructs by `tensor_ir.construct.CONSTRUCTS`.
 Begin with `searchsorted`, a complete one, and docs/adding-a-construct.md.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from tensordsl.codegen.bufferise.bufferiser import Bufferiser
 from tensordsl.codegen.library.object_writer import ObjectWriter
@@ -15,15 +15,27 @@ from tensordsl.codegen.tensor_ir.construct import Construct, LibraryFunction, Tr
 from tensordsl.codegen.tensor_ir.graph import Graph, Value
 from tensordsl.codegen.tensor_ir.lower import Lowering
 from tensordsl.codegen.tensor_ir.verify import check
-from tensordsl.graph.variables import Apply
+from tensordsl.graph.variables import Apply, Op
 from tensordsl.ops.conv.rows import CONV, CONV_INPUTS, CONV_WEIGHTS, Geometry, extent_of_taps, pads
 from tensordsl.ops.conv.windows import conv_of_windows, inputs_of_windows, weights_of_windows
 
 if TYPE_CHECKING:
     from tensordsl.codegen.mlir.writer import Writer
 
+Item = TypeVar("Item")
 WRITER = ObjectWriter("tensordsl.codegen.library.conv.driver", "conv_text", of_dtype=True)
 COMPUTED_IN = {"float16": "float32", "float32": "float32", "float64": "float64"}
+
+
+class Roles(NamedTuple):
+    """Which of (first operand, second operand, result) is the input, which the weights, which the result of a layer."""
+
+    input: int
+    weights: int
+    output: int
+
+    def of(self, values: Sequence[Item]) -> list[Item]:
+        return [values[k] for k in self]
 
 
 def _of_windows(
@@ -34,26 +46,27 @@ def _of_windows(
     return low.run([definition(*node.inputs, **node.attrs)])
 
 
-def _numpy(row: Any, lengths: Callable[..., Any]) -> Callable[..., None]:
-    def run(a: Any, b: Any, numbers: Any, y: Any) -> None:
-        steps = numbers.strides
-        n, k, q = lengths(a, b, y)
-        axes = [slice(0, 3), slice(3, 6), slice(6, 9)]
-        strides, dilation, before = (steps[axis] for axis in axes)
+def _numpy(row: Op, roles: Roles) -> Callable[..., None]:
+    """The row's oracle as a function of the library: its third operand's strides are the layer's numbers."""
+
+    def run(a: Any, b: Any, layer: Any, result: Any) -> None:
+        *of_axes, groups, is_flipped = layer.strides
+        strides, dilation, before = (of_axes[k : k + 3] for k in (0, 3, 6))
+        n, k, q = (x.shape[2:] for x in roles.of((a, b, result)))
         behind = [
             (many - 1) * s + (taps - 1) * d + 1 - length - first
             for length, taps, many, s, d, first in zip(n, k, q, strides, dilation, before, strict=True)
         ]
+        given = (a, b) if row is CONV else (a, b, *result.shape[2:])
         padding = tuple(zip(before, behind, strict=True))
-        given = (a, b) if row is CONV else (a, b, *y.shape[2:])
         attrs = {
             "strides": strides,
             "dilation": dilation,
             "padding": padding,
-            "groups": steps[9],
-            "flip": bool(steps[10]),
+            "groups": groups,
+            "flip": bool(is_flipped),
         }
-        y[...] = row.oracle(*given, **attrs) if y.size else 0
+        result[...] = row.oracle(*given, **attrs) if result.size else 0
 
     return run
 
@@ -65,9 +78,8 @@ class _OfLibrary(Construct):
     traits = Traits(stores_operands=True, makes_floats=True, has_lengths=True)
     missing: ClassVar = {"gpu": "devices have no kernels of convolutions: the host does the step"}
     definition: ClassVar[Callable[..., Any]]
-    axes: ClassVar[int] = (
-        5  # of operands of the library: two, and three spatial ones, of which the first may be missing
-    )
+    roles: ClassVar[Roles]
+    axes: ClassVar[int] = 5  # of operands of the library: two, and three spatial ones, of which leading ones may lack
 
     def lower(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
         g, dtype, cls = low.graph, node.outputs[0].type.dtype, type(self)
@@ -75,7 +87,7 @@ class _OfLibrary(Construct):
             return _of_windows(cls.definition, low, node, operands)
         at = Geometry(**node.attrs)
         shape = node.row.shape(g.extents, *operands, **node.attrs)
-        lengths, kernel = self.lengths(operands, shape)
+        lengths, kernel, _ = self.roles.of((operands[0].shape, operands[1].shape, shape))
         around = [pads(g.extents, at.padding, a, k, at.dilation[a]) for a, k in enumerate(kernel[2:])]
         for axis, (n, k, pair, d) in enumerate(zip(lengths[2:], kernel[2:], around, at.dilation, strict=True)):
             what = f"convolution: a kernel is empty, or does not fit into padded spatial axis {axis}"
@@ -90,10 +102,6 @@ class _OfLibrary(Construct):
 
     def lower_complex(self, low: Lowering, node: Apply, operands: list[Value]) -> Sequence[Value]:
         return _of_windows(type(self).definition, low, node, operands)
-
-    def lengths(self, operands: Sequence[Value], shape: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        """The shapes of the input and of the weights, from the operands and the shape of the result."""
-        raise NotImplementedError
 
     def verify(self, graph: Graph, v: Value) -> None:
         a, b = v.operands
@@ -114,12 +122,12 @@ class _OfLibrary(Construct):
             return b.operand(x.ptr, v.dtype, dims, strides)
 
         at = v.attrs
-        numbers = [
+        layer = [
             *(1,) * absent, *at["strides"], *(1,) * absent, *at["dilation"], *(0,) * absent,
             *(before for before, *_ in at["bounds"]), at["groups"], int(at["flip"]),
         ]  # fmt: skip
-        told = b.operand(a.ptr, v.dtype, (0,) * len(numbers), numbers)
-        b.emit(p.LibraryCall(self.name, (operand(a), operand(c), told), (operand(ref),)))
+        numbers = b.operand(a.ptr, v.dtype, (0,) * len(layer), layer)
+        b.emit(p.LibraryCall(self.name, (operand(a), operand(c), numbers), (operand(ref),)))
         b.finish(v, ref)
 
     def mlir(self, e: Writer, v: Value) -> None:
@@ -128,46 +136,29 @@ class _OfLibrary(Construct):
         call(e, v, v.op, v.operands)
 
 
+def _library(row: Op, roles: Roles, work_ns: int) -> dict[str, LibraryFunction]:
+    return {row.name: LibraryFunction(_numpy(row, roles), WRITER, work_ns=work_ns)}
+
+
 @register
 class Conv(_OfLibrary):
     """conv(strides, dilation, padding, groups, flip): sums of products of weights with the windows of an input."""
 
-    name, definition = "conv", staticmethod(conv_of_windows)
-    library = {
-        "conv": LibraryFunction(
-            _numpy(CONV, lambda x, w, y: (x.shape[2:], w.shape[2:], y.shape[2:])), WRITER, work_ns=10_000
-        )
-    }
-
-    def lengths(self, operands: Sequence[Value], shape: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        return operands[0].shape, operands[1].shape
+    name, definition, roles = "conv", staticmethod(conv_of_windows), Roles(input=0, weights=1, output=2)
+    library = _library(CONV, roles, work_ns=10_000)
 
 
 @register
 class ConvInputs(_OfLibrary):
     """conv_inputs: the gradient of `conv` by its input, which is a transposed convolution."""
 
-    name, definition = "conv_inputs", staticmethod(inputs_of_windows)
-    library = {
-        "conv_inputs": LibraryFunction(
-            _numpy(CONV_INPUTS, lambda w, g, y: (y.shape[2:], w.shape[2:], g.shape[2:])), WRITER, work_ns=10_000
-        )
-    }
-
-    def lengths(self, operands: Sequence[Value], shape: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        return shape, operands[0].shape
+    name, definition, roles = "conv_inputs", staticmethod(inputs_of_windows), Roles(input=2, weights=0, output=1)
+    library = _library(CONV_INPUTS, roles, work_ns=10_000)
 
 
 @register
 class ConvWeights(_OfLibrary):
     """conv_weights: the gradient of `conv` by its weights."""
 
-    name, definition = "conv_weights", staticmethod(weights_of_windows)
-    library = {
-        "conv_weights": LibraryFunction(
-            _numpy(CONV_WEIGHTS, lambda x, g, w: (x.shape[2:], w.shape[2:], g.shape[2:])), WRITER, work_ns=100_000
-        )
-    }
-
-    def lengths(self, operands: Sequence[Value], shape: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        return operands[0].shape, shape
+    name, definition, roles = "conv_weights", staticmethod(weights_of_windows), Roles(input=0, weights=2, output=1)
+    library = _library(CONV_WEIGHTS, roles, work_ns=100_000)

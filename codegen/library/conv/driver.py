@@ -31,7 +31,7 @@ from tensordsl.codegen.target.tuning import Tuning
 # What the steps of the third operand say, which has no elements: of three axes each, then of the layer.
 NUMBERS = (*("stride", "dilation", "before") * 3, "groups", "is_flipped")
 ELEMENTS = {"float32": f32, "float64": f64}
-DECLARED = "".join(f"declare i64 @llvm.{name}\n" for name in ("ctlz.i64(i64, i1)",))
+DECLARED = "declare i64 @llvm.ctlz.i64(i64, i1)\n"  # for `block_text`
 
 
 def conv_text(dtype: str, t: Tuning) -> str:
@@ -92,12 +92,9 @@ def _correlate(v: Type, t: Tuning) -> Function:
         with f.when(results * given.o * pixels == 0):
             f.ret()
         given.terms = terms
-        pool, work = entry(given.rt, "threads"), duration(v, results * given.o * pixels * terms)
-        wanted = f.variable(1, i64)
-        with f.once():
-            leave_unless_worth(f, t, pool, work, t.conv.parallel_min_ns)
-            wanted.set(wanted_threads(pool))
-        _choose_boxes(f, v, t, given, wanted.value)
+        pool = entry(given.rt, "threads")
+        threads = _threads(f, t, pool, duration(v, results * given.o * pixels * terms))
+        _choose_boxes(f, v, t, given, threads)
         tasks = given.tasks0 * given.tasks1 * given.tasks2 * results
         offset_bytes = (terms * i64.bytes + (layouts.BLOCK_HEAD - 1)) & -layouts.BLOCK_HEAD
         block = f.call(TAKE_BLOCK, given.rt, offset_bytes + given.groups * given.o * terms * size)
@@ -108,15 +105,31 @@ def _correlate(v: Type, t: Tuning) -> Function:
             given.packed = block.bytes(layouts.BLOCK_HEAD).bytes(offset_bytes)
             f.call(offsets_signature(v), layer)
             f.call(pack_signature(v), layer)
-        with f.when(wanted.value > 1):
-            share(f, pool, _task_signature(v), given, tasks)
-        with f.otherwise(), f.range(tasks) as i:
-            f.call(_task_signature(v), layer, i)
-        with f.when(block != f.null):
-            f.call(DROP)
-            f.call(GIVE_BLOCK, given.rt, block)
+        _run(f, pool, threads, _task_signature(v), given, tasks, block)
 
     return correlate
+
+
+def _threads(f: Kernel, t: Tuning, pool: Pointer, work: Number) -> Number:
+    """How many threads share a layer's work."""
+    wanted = f.variable(1, i64)
+    with f.once():
+        leave_unless_worth(f, t, pool, work, t.conv.parallel_min_ns)
+        wanted.set(wanted_threads(pool))
+    return wanted.value
+
+
+def _run(
+    f: Kernel, pool: Pointer, threads: Number, task: Signature, given: Fields, tasks: Number, block: Pointer
+) -> None:
+    """Run a layer's tasks, and give its scratch buffer back, if it has one."""
+    with f.when(threads > 1):
+        share(f, pool, task, given, tasks)
+    with f.otherwise(), f.range(tasks) as i:
+        f.call(task, given.place, i)
+    with f.when(block != f.null):
+        f.call(DROP)
+        f.call(GIVE_BLOCK, given.rt, block)
 
 
 def _choose_boxes(f: Kernel, v: Type, t: Tuning, given: Fields, threads: Number) -> None:
@@ -137,14 +150,7 @@ def _choose_boxes(f: Kernel, v: Type, t: Tuning, given: Fields, threads: Number)
         tasks = [f.quotient(n + b - 1, b) for n, b in zip(ny, blocks, strict=True)]
         many = images * tasks[0] * tasks[1] * tasks[2]
         fits = (bytes_ <= t.conv.planes_bytes) & ((many >= wanted) | (threads == 1))
-        for a in AXES:
-            for name, value in (
-                ("block", blocks[a].value),
-                ("tasks", tasks[a]),
-                ("long", long[a]),
-                ("phases", phases[a]),
-            ):
-                setattr(given, f"{name}{a}", value)
+        _set(given, block=[b.value for b in blocks], tasks=tasks, long=long, phases=phases)
         given.plane, given.planes_bytes = plane, bytes_
         with f.when(fits):
             f.leave()
@@ -178,13 +184,9 @@ def _weights(v: Type, t: Tuning) -> Function:
         with f.when(results == 0):
             f.ret()
         pool = entry(given.rt, "threads")
-        work = duration(v, results * given.images * given.ny0 * given.ny1 * given.ny2)
-        wanted = f.variable(1, i64)
-        with f.once():
-            leave_unless_worth(f, t, pool, work, t.conv.parallel_min_ns)
-            wanted.set(wanted_threads(pool))
+        threads = _threads(f, t, pool, duration(v, results * given.images * given.ny0 * given.ny1 * given.ny2))
         _choose_boxes(f, v, t, given, f.number(1, i64))
-        parts = f.quotient(wanted + given.groups - 1, given.groups)  # of a group
+        parts = f.quotient(threads + given.groups - 1, given.groups)  # of a group
         given.c_block = f.quotient(given.c + parts - 1, parts)
         given.c_tasks = f.quotient(given.c + given.c_block - 1, given.c_block)
         given.o_block = f.select(given.c_tasks >= parts, given.o, width)
@@ -196,13 +198,7 @@ def _weights(v: Type, t: Tuning) -> Function:
             given.offsets = block.bytes(layouts.BLOCK_HEAD)
             f.call(offsets_signature(v), layer)
         tasks = given.groups * given.c_tasks * given.o_tasks
-        with f.when(wanted.value > 1):
-            share(f, pool, weights_task_signature(v), given, tasks)
-        with f.otherwise(), f.range(tasks) as i:
-            f.call(weights_task_signature(v), layer, i)
-        with f.when(block != f.null):
-            f.call(DROP)
-            f.call(GIVE_BLOCK, given.rt, block)
+        _run(f, pool, threads, weights_task_signature(v), given, tasks, block)
 
     return weights
 

@@ -16,7 +16,7 @@ from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
 from tensordsl.codegen.kernel_ir.structs import Fields
 from tensordsl.codegen.kernel_ir.types import Signature, Type, array, i64, ptr, signature
 from tensordsl.codegen.library.blocks import GIVE_BLOCK, TAKE_BLOCK
-from tensordsl.codegen.library.conv.layer import AXES, LAYER, of_axes, of_region
+from tensordsl.codegen.library.conv.layer import AXES, LAYER, of_axes, of_box
 from tensordsl.codegen.library.conv.planes import fill_signature
 from tensordsl.codegen.library.conv.tiles import Shape, panels_signature
 from tensordsl.codegen.library.gemm.signatures import named
@@ -26,7 +26,7 @@ from tensordsl.codegen.target.tuning import Tuning
 
 
 def box_signature(v: Type) -> Signature:
-    return of_region("box", v)
+    return of_box("box", v)
 
 
 def buffer_columns(v: Type) -> int:
@@ -121,7 +121,7 @@ def store_rows(v: Type) -> Function:
 
 
 def plain_signature(v: Type) -> Signature:
-    return of_region("plain", v)
+    return of_box("plain", v)
 
 
 def plain(v: Type) -> Function:

@@ -15,7 +15,8 @@ from tensordsl.codegen.library.gemm.signatures import named
 AXES = range(3)
 
 
-def _of_axes(*names: str) -> dict[str, Kind]:
+def numbers_of_axes(*names: str) -> dict[str, Kind]:
+    """Fields or parameters: one for each axis, of each name."""
     return {f"{name}{a}": i64 for name in names for a in AXES}
 
 
@@ -27,8 +28,8 @@ LAYER = Struct(
     rt=ptr, x=ptr, w=ptr, y=ptr,
     x_image=i64, x_channel=i64, w_group=i64, w_out=i64, w_in=i64, y_image=i64, y_channel=i64,
     images=i64, groups=i64, c=i64, o=i64,
-    **_of_axes("x_step", "w_step", "y_step", "nx", "nw", "ny", "stride", "dilation", "before"),
-    **_of_axes("block", "tasks", "long", "phases"),
+    **numbers_of_axes("x_step", "w_step", "y_step", "nx", "nw", "ny", "stride", "dilation", "before"),
+    **numbers_of_axes("block", "tasks", "long", "phases"),
     terms=i64, plane=i64, planes_bytes=i64, offsets=ptr, packed=ptr,
     c_block=i64, o_block=i64, c_tasks=i64, o_tasks=i64,
 )  # fmt: skip
@@ -38,10 +39,7 @@ def of_axes(layer: Fields, name: str) -> list[Any]:
     return [getattr(layer, f"{name}{a}") for a in AXES]
 
 
-def region(**more: Kind) -> dict[str, Kind]:
-    """Parameters: an image, a group, and a box of results."""
-    return {"layer": ptr, "image": i64, "group": i64, **_of_axes("first", "count"), **more}
-
-
-def of_region(name: str, v: Type, **more: Kind) -> Signature:
-    return signature(named(name, v), None, region(**more))
+def of_box(name: str, v: Type) -> Signature:
+    """The signature of a function of an image, a group, and a box of results."""
+    parameters: dict[str, Kind] = {"layer": ptr, "image": i64, "group": i64, **numbers_of_axes("first", "count")}
+    return signature(named(name, v), None, parameters)

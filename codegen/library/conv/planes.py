@@ -13,21 +13,14 @@ from tensordsl.codegen.kernel_ir.ir import Function
 from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
 from tensordsl.codegen.kernel_ir.structs import Fields
 from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i64, ptr, signature
-from tensordsl.codegen.library.conv.layer import AXES, LAYER, of_axes
+from tensordsl.codegen.library.conv.layer import AXES, LAYER, numbers_of_axes, of_axes
 from tensordsl.codegen.library.conv.tiles import Shape
 from tensordsl.codegen.library.gemm.signatures import named
 from tensordsl.codegen.library.gemm.tiles import over_vectors
 
 
 def fill_signature(v: Type) -> Signature:
-    parameters: dict[str, Kind] = {
-        "layer": ptr,
-        "image": i64,
-        "group": i64,
-        "first0": i64,
-        "first1": i64,
-        "first2": i64,
-    }
+    parameters: dict[str, Kind] = {"layer": ptr, "image": i64, "group": i64, **numbers_of_axes("first")}
     return signature(named("fill_planes", v), None, parameters, to=array(v.scalar))
 
 
@@ -39,15 +32,9 @@ def slack(v: Type) -> int:
 def fill_planes(v: Type) -> Function:
     @kernel(fill_signature(v))
     def fill(
-        f: Kernel,
-        layer: Pointer,
-        image: Number,
-        group: Number,
-        first0: Number,
-        first1: Number,
-        first2: Number,
+        f: Kernel, layer: Pointer, image: Number, group: Number, first0: Number, first1: Number, first2: Number,
         to: Pointer,
-    ) -> None:
+    ) -> None:  # fmt: skip
         given = Fields(LAYER, layer)
         channels, row = given.c, given.long2
         strides, lengths, steps = (of_axes(given, name) for name in ("stride", "nx", "x_step"))

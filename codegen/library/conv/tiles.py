@@ -10,7 +10,7 @@ from __future__ import annotations
 from tensordsl.base.records import record
 from tensordsl.codegen.kernel_ir.ir import Function
 from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
-from tensordsl.codegen.kernel_ir.types import Signature, Type, array, i1, i64, signature
+from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i1, i64, signature
 from tensordsl.codegen.library.gemm.signatures import named
 
 
@@ -32,19 +32,13 @@ class Shape:
         return self.vectors if 2 * rows > self.rows else 2 * self.vectors
 
 
-def strip_signature(v: Type, rows: int) -> Signature:
+def _of_product(v: Type) -> dict[str, Kind]:
     matrix = array(v.scalar)
-    return signature(
-        f"{named('strip', v)}_{rows}",
-        k=i64,
-        a=matrix,
-        x=matrix,
-        offsets=array(i64),
-        c=matrix,
-        ldc=i64,
-        count=i64,
-        add=i1,
-    )
+    return dict(k=i64, a=matrix, x=matrix, offsets=array(i64), c=matrix, ldc=i64, count=i64, add=i1)
+
+
+def strip_signature(v: Type, rows: int) -> Signature:
+    return signature(f"{named('strip', v)}_{rows}", None, _of_product(v))
 
 
 def strip_functions(v: Type) -> list[Function]:
@@ -86,19 +80,7 @@ def _strip(v: Type, rows: int) -> Function:
 
 def panels_signature(v: Type) -> Signature:
     """All rows; A in panels of about equal height (`heights`)."""
-    matrix = array(v.scalar)
-    return signature(
-        named("panels", v),
-        rows=i64,
-        k=i64,
-        a=matrix,
-        x=matrix,
-        offsets=array(i64),
-        c=matrix,
-        ldc=i64,
-        count=i64,
-        add=i1,
-    )
+    return signature(named("panels", v), None, {"rows": i64, **_of_product(v)})
 
 
 def heights(f: Kernel, v: Type, rows: Number) -> tuple[Number, Number, Number]:

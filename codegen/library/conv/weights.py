@@ -15,7 +15,7 @@ from tensordsl.codegen.kernel_ir.language import Kernel, Number, Pointer, kernel
 from tensordsl.codegen.kernel_ir.structs import Fields
 from tensordsl.codegen.kernel_ir.types import Kind, Signature, Type, array, i64, ptr, signature
 from tensordsl.codegen.library.blocks import GIVE_BLOCK, TAKE_BLOCK
-from tensordsl.codegen.library.conv.layer import AXES, LAYER, of_axes
+from tensordsl.codegen.library.conv.layer import AXES, LAYER, numbers_of_axes, of_axes
 from tensordsl.codegen.library.conv.planes import fill_signature
 from tensordsl.codegen.library.conv.tiles import Shape
 from tensordsl.codegen.library.gemm.panels import store_transposed
@@ -106,8 +106,8 @@ def _product(v: Type) -> Function:
 
 
 def _places_signature(v: Type) -> Signature:
-    counts: dict[str, Kind] = {f"count{a}": i64 for a in AXES}
-    return signature(named("fill_places", v), None, {"layer": ptr, **counts}, places=array(i64), sources=array(i64))
+    parameters: dict[str, Kind] = {"layer": ptr, **numbers_of_axes("count")}
+    return signature(named("fill_places", v), None, parameters, places=array(i64), sources=array(i64))
 
 
 def _places(v: Type) -> Function:

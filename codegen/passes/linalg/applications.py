@@ -113,58 +113,49 @@ def _known(ctx: Context) -> Known:
             pairs.add(found.operands[0].number)
         if found.name in (LU_SOLVE, SOLVE_TRIANGULAR):
             solved.add(tuple(o.number for o in found.operands))
-    read: dict[int, set[int]] = {}  # the results of each `lu_factor` that something reads
+    seen: dict[int, set[int]] = {}  # by the number of an `lu_factor`, which of its results something reads
     for v in ctx.order:
         found = application(g, v) if v.dtype and v.op == "result" else None
         if found is not None and found.name == LU_FACTOR:
-            hides = _hides_pivots if found.k else _hides
-            shown = shown or not hides(ctx, v, readers)
-            read.setdefault(found.node.number, set()).add(found.k)
-    shown = shown or any(0 not in results for results in read.values())  # pivots alone: a user's sign of these
+            shown = shown or not _is_read_only_by(ctx, v, readers, _is_sign if found.k else _is_diagonal)
+            seen.setdefault(found.node.number, set()).add(found.k)
+    shown = shown or any(0 not in results for results in seen.values())  # pivots without factors: their sign is read
     return Known(readers, factors, frozenset(pairs), frozenset(solved), shown)
 
 
-def _hides(ctx: Context, factors: Value, readers: Mapping[int, list[Value]]) -> bool:
-    """Whether only solves and gathers of the diagonal read the factors, which may be moved for these."""
-    stack = [factors]
+def _is_read_only_by(
+    ctx: Context, result: Value, readers: Mapping[int, list[Value]], fits: Callable[[Value, Mapping[int, Any]], bool]
+) -> bool:
+    """Whether solves, and what `fits`, alone read a result of `lu_factor`, perhaps moved: factors of another order of
+    rows would do for these, as any pivots that belong to them."""
+    stack = [result]
     while stack:
         v = stack.pop()
         read = readers.get(v.number, [])
         if len(read) < ctx.users.get(v.number, 1):
             return False
         for r in read:
-            found = application(ctx.graph, r)
-            is_gather = r.op == "take" and len(r.operands) == 3 and r.operands[1] is r.operands[2]
             if r.op == "move":
                 stack.append(r)
-            elif not (is_gather and r.operands[1].op == "iota") and (found is None or found.name != LU_SOLVE):
-                return False
+            elif not fits(r, readers):
+                found = application(ctx.graph, r)
+                if found is None or found.name != LU_SOLVE:
+                    return False
     return True
 
 
-def _hides_pivots(ctx: Context, pivots: Value, readers: Mapping[int, list[Value]]) -> bool:
-    """Whether only solves and signs of determinants read the pivots, which hold for any factors of the matrix."""
-    stack = [pivots]
-    while stack:
-        v = stack.pop()
-        read = readers.get(v.number, [])
-        if len(read) < ctx.users.get(v.number, 1):
-            return False
-        for r in read:
-            found = application(ctx.graph, r)
-            if r.op == "move":
-                stack.append(r)
-            elif not _is_sign(r, readers) and (found is None or found.name != LU_SOLVE):
-                return False
-    return True
+def _is_diagonal(reader: Value, readers: Mapping[int, list[Value]]) -> bool:
+    """Whether it gathers the elements of the diagonal."""
+    is_gather = reader.op == "take" and len(reader.operands) == 3 and reader.operands[1] is reader.operands[2]
+    return is_gather and reader.operands[1].op == "iota"
 
 
-def _is_sign(moved: Value, readers: Mapping[int, list[Value]]) -> bool:
-    """Whether what reads the comparison is a product of +-1: the sign of a determinant."""
-    for chosen in readers.get(moved.number, []):
+def _is_sign(reader: Value, readers: Mapping[int, list[Value]]) -> bool:
+    """Whether it compares pivots for the sign of a determinant: a product of 1 and -1."""
+    for chosen in readers.get(reader.number, []):
         if not _is_map(chosen, "switch") or any(r.op != "reduce" for r in readers.get(chosen.number, [])):
             return False
-    return _is_map(moved, "neq")
+    return _is_map(reader, "neq")
 
 
 def _is_map(v: Value, row: str) -> bool:
