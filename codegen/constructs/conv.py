@@ -48,6 +48,7 @@ def _of_windows(
 
 def _numpy(row: Op, roles: Roles) -> Callable[..., None]:
     """The row's oracle as a function of the library: its third operand's strides are the layer's numbers."""
+    oracle: Any = row.oracle
 
     def run(a: Any, b: Any, layer: Any, result: Any) -> None:
         *of_axes, groups, is_flipped = layer.strides
@@ -66,7 +67,7 @@ def _numpy(row: Op, roles: Roles) -> Callable[..., None]:
             "groups": groups,
             "flip": bool(is_flipped),
         }
-        result[...] = row.oracle(*given, **attrs) if result.size else 0
+        result[...] = oracle(*given, **attrs) if result.size else 0
 
     return run
 

@@ -123,7 +123,7 @@ _ROWS: Mapping[str, str] = {
     "it is `T.nnet.causal_conv1d`, or `T.nnet.conv2d` with rows of length 1": "conv1d",
     "it is `T.nnet.conv2d_transpose`": "conv_transpose",
     "it is `T.nnet.conv2d`, or `conv3d`": "conv_general_dilated",
-    "pooling is not built yet": "max_pool avg_pool",
+    "it is `tensordsl.tensor.signal.pool.pool_2d`": "max_pool avg_pool",
     "neither built nor planned yet": "ifft rfft irfft fft2 ifft2 fftn ifftn stft istft",
     # arithmetic and reductions
     "it is `T.clip`": "clamp clamp_min clamp_max clip_by_value",

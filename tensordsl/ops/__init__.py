@@ -12,6 +12,7 @@ Modules    table          every row by its name;   rows   how elementwise rows a
            control        loops, branches, effects, identities with a gradient of their own
            scalar_loop    loops of scalars, at each point of arrays one of its own
            nnet           functions of neural networks;   normalise   batch normalisation;   pool   pooling
+           lengths        lengths of axes as ints or variables
            kinds          Theano's classes of ops, as kinds of rows
            vectorize      expressions of stacks of their variables
            policies       `cast_policy` and `warn_float64`

@@ -8,7 +8,7 @@ functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import update_wrapper
 from importlib import import_module
 from inspect import Parameter as Argument
@@ -32,8 +32,13 @@ class OpKind:
     (True, False)
     """
 
-    def __init__(self, name: str, members: Iterable[str], make: Callable[..., Function]) -> None:
+    def __init__(
+        self, name: str, members: Iterable[str], make: Callable[..., Function],
+        methods: Mapping[str, Function] | None = None,
+    ) -> None:  # fmt: skip
+        """methods: those of Theano's class that are called without an instance."""
         self.__name__, self._members, self._make = name, frozenset(members), make
+        vars(self).update(methods or {})
 
     def __call__(self, *arguments: Any, **keywords: Any) -> KindOp:
         try:
@@ -393,8 +398,12 @@ def _used_row(name: str, **numbers: float) -> Function:
     return lambda x: row(as_variable(x), **attrs)
 
 
-KINDS: dict[str, OpKind] = {name: OpKind(name, _MEMBERS.get(name, (name,)), make) for name, make in _MAKERS.items()}
-vars(KINDS["Pool"])["out_shape"] = lambda *arguments, **keywords: _found("pool.pool_shape")(*arguments, **keywords)
+_METHODS: dict[str, dict[str, Function]] = {
+    "Pool": {"out_shape": lambda *arguments, **keywords: _found("pool.pool_shape")(*arguments, **keywords)}
+}
+KINDS: dict[str, OpKind] = {
+    name: OpKind(name, _MEMBERS.get(name, (name,)), make, _METHODS.get(name)) for name, make in _MAKERS.items()
+}
 
 # Where Theano has them in packages that have code here; `base.theano_names` has the other places.
 PLACES: dict[str, str] = {

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
+from operator import add, mul
 from operator import index as as_index
 from typing import Any
 
@@ -20,12 +22,14 @@ from tensordsl.graph.casting import float_of
 from tensordsl.graph.types import FLOATS, INTEGERS
 from tensordsl.graph.variables import Constant, Expand, Op, OpTypeError, Variable, apply
 from tensordsl.ops.array import reduce
+from tensordsl.ops.array.arrange import moveaxis
 from tensordsl.ops.array.creation import arange
 from tensordsl.ops.array.index import getitem
 from tensordsl.ops.array.shape import broadcast_to, concatenate, dimshuffle, reshape, shape_i, shape_tuple, stack
 from tensordsl.ops.array.write import inc_subtensor, set_subtensor
 from tensordsl.ops.control import require
 from tensordsl.ops.cotangents import ZERO
+from tensordsl.ops.lengths import LENGTHS
 from tensordsl.ops.math.comparisons import eq, ge, lt
 from tensordsl.ops.math.elementwise import cast, maximum, minimum, switch
 from tensordsl.ops.operands import as_variable, constant, known_int
@@ -50,14 +54,14 @@ class Windows:
     count: Length
 
     @property
-    def more(self) -> int:
-        """In how many windows besides one an element may be."""
+    def overlap(self) -> int:
+        """How many windows before one may reach into it."""
         return int((self.size - 1) // self.stride)
 
     @property
     def padded(self) -> Length:
         """A multiple of the stride that has all windows."""
-        return (self.count + self.more) * self.stride
+        return (self.count + self.overlap) * self.stride
 
 
 def window_count(d: Any, length: Any, size: Any, stride: Any, pad: Any, ignore_border: bool) -> Any:
@@ -71,28 +75,11 @@ def window_count(d: Any, length: Any, size: Any, stride: Any, pad: Any, ignore_b
     return d.add(d.maximum(d.floordiv(rest, stride), 0), 1)
 
 
-class _Lengths:
-    """The algebra of lengths over ints and variables."""
-
-    add = staticmethod(lambda a, b: a + b)
-    sub = staticmethod(lambda a, b: a - b)
-    mul = staticmethod(lambda a, b: a * b)
-    floordiv = staticmethod(lambda a, b: a // b)
-    maximum = staticmethod(lambda a, b: max(a, b) if isinstance(a, int) and isinstance(b, int) else maximum(a, b))
-
-
-def _least(a: Length, b: Length) -> Length:
-    return min(a, b) if isinstance(a, int) and isinstance(b, int) else minimum(a, b)
-
-
-def _windows(
-    x: Any, window: Sequence[int], stride: Sequence[int], pad: Sequence[int], ignore_border: bool
-) -> list[Windows]:
-    found = []
-    first = x.type.ndim - len(window)
+def _windows(x: Any, window: Any, stride: Any, pad: Any, ignore_border: bool) -> list[Windows]:
+    """Of ints or of variables."""
+    shape, found, first = shape_tuple(x), [], x.type.ndim - len(window)
     for axis, (k, s, p) in enumerate(zip(window, stride, pad, strict=True), first):
-        n = shape_i(x, axis) if x.type.shape[axis] is None else x.type.shape[axis]
-        found.append(Windows(axis, n, k, s, p, window_count(_Lengths, n, k, s, p, ignore_border)))
+        found.append(Windows(axis, shape[axis], k, s, p, _symbolic_count(shape[axis], k, s, p, ignore_border)))
     return found
 
 
@@ -103,7 +90,7 @@ def _fitted(x: Any, moves: Sequence[tuple[int, Length, Length, Length]], fill: A
     shape, is_whole = list(shape_tuple(x)), True
     for axis, by, old, new in moves:
         before, after = (by, 0) if not isinstance(by, int) or by >= 0 else (0, -by)
-        kept = _Lengths.maximum(_least(old - after, new - before), 0)
+        kept = LENGTHS.maximum(LENGTHS.minimum(old - after, new - before), 0)
         index[axis], place[axis], shape[axis] = slice(after, after + kept), slice(before, before + kept), new
         is_whole = is_whole and isinstance(by, int) and by <= 0 and isinstance(kept, int) and kept == new
     x = getitem(x, tuple(index))
@@ -160,10 +147,6 @@ def _combined(combine: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
     return values[0]
 
 
-def _add(a: Any, b: Any) -> Any:
-    return a + b
-
-
 def _reduced(x: Any, windows: Sequence[Windows], is_max: bool) -> Any:
     """The maximum or sum of each window of x, which has room for all."""
     if prod(w.size for w in windows) > JOINT_ELEMENTS and len(windows) > 1:
@@ -171,13 +154,16 @@ def _reduced(x: Any, windows: Sequence[Windows], is_max: bool) -> Any:
             x = _reduced(x, [w], is_max)
         return x
     if windows[0].size <= UNROLLED_ELEMENTS:
-        return _combined(maximum if is_max else _add, _slices(x, windows))
-    (w,) = windows
-    last = tuple(range(w.axis + 1, x.type.ndim))
-    x = dimshuffle(x, (*range(w.axis), *last, w.axis)) if last else x
-    moved = Windows(x.type.ndim - 1, w.length, w.size, w.stride, w.pad, w.count)
-    x = _of_positions(getitem(x, _positions([moved])), [moved], is_max)
-    return dimshuffle(x, (*range(w.axis), x.type.ndim - 1, *(a - 1 for a in last))) if last else x
+        return _combined(maximum if is_max else add, _slices(x, windows))
+    return _along_last(x, windows[0], lambda x, w: _of_positions(getitem(x, _positions([w])), [w], is_max))
+
+
+def _along_last(x: Any, w: Windows, function: Callable[[Any, Windows], Any]) -> Any:
+    """function(x, w), where w is along the last axis of x."""
+    last = x.type.ndim - 1
+    if w.axis == last:
+        return function(x, w)
+    return moveaxis(function(moveaxis(x, w.axis, last), replace(w, axis=last)), last, w.axis)
 
 
 def _of_positions(x: Any, windows: Sequence[Windows], is_max: bool) -> Any:
@@ -198,7 +184,7 @@ def _counts(windows: Sequence[Windows], ignore_border: bool, mode: str, ndim: in
         low, high = (begin, w.length + w.pad) if with_pad else (maximum(begin, 0), w.length)
         count = cast(minimum(begin + w.size, high) - low, dtype)
         counts.append(dimshuffle(count, tuple(0 if a == w.axis else "x" for a in range(ndim))))
-    return _combined(lambda a, b: a * b, [*counts, constant(known, dtype=dtype)])
+    return _combined(mul, [*counts, constant(known, dtype=dtype)])
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------
@@ -249,13 +235,13 @@ def _spread(terms: Callable[..., Any], windows: Sequence[Windows], x: Any, poole
 
     Along an axis an element stands at stride * q + r, in the windows q, q - 1, ... q - more, of which some have r.
     """
-    if not any(w.more for w in windows):
+    if not any(w.overlap for w in windows):
         return _spread_apart(terms, windows, x, pooled)
-    room = [(w.axis, w.more, w.count, w.count + 2 * w.more) for w in windows]
+    room = [(w.axis, w.overlap, w.count, w.count + 2 * w.overlap) for w in windows]
     pooled = [_fitted(v, room, 0) for v in pooled]
     ndim, dtype = pooled[0].type.ndim, pooled[-1].type.dtype
     lead = shape_tuple(pooled[0])[: windows[0].axis]
-    counts = tuple(w.count + w.more for w in windows)
+    counts = tuple(w.count + w.overlap for w in windows)
     phases: list[Any] = []
     for phase in product(*(range(w.stride) for w in windows)):
         place, found = [slice(None)] * ndim, []
@@ -266,9 +252,9 @@ def _spread(terms: Callable[..., Any], windows: Sequence[Windows], x: Any, poole
         for behind in product(*inside):
             index = [slice(None)] * ndim
             for w, j, n in zip(windows, behind, counts, strict=True):
-                index[w.axis] = slice(w.more - j, w.more - j + n)
+                index[w.axis] = slice(w.overlap - j, w.overlap - j + n)
             found.append(terms(own, *(getitem(v, tuple(index)) for v in pooled)))
-        phases.append(_combined(_add, found or [broadcast_to(constant(0, dtype=dtype), (*lead, *counts))]))
+        phases.append(_combined(add, found or [broadcast_to(constant(0, dtype=dtype), (*lead, *counts))]))
     for number, w in reversed(list(enumerate(windows))):
         shape = (*lead, *counts[:number], *(v.padded for v in windows[number:]))
         groups = [phases[first : first + w.stride] for first in range(0, len(phases), w.stride)]
@@ -301,9 +287,7 @@ def _room_for_all(x: Any, windows: Sequence[Windows], ignore_border: bool) -> An
 
 def _unpadded(x: Any, windows: Sequence[Windows], ignore_border: bool) -> Any:
     """x without the padding, and with zeros where no window is."""
-    first, shape = windows[0].axis, list(shape_tuple(x))
-    index = [slice(None)] * first + [slice(w.pad, w.pad + w.length) for w in windows]
-    x = getitem(x, tuple(index))
+    x = _cut(x, windows)
     for w in reversed(windows):
         if not ignore_border and w.stride <= w.size:
             continue  # windows reach to the end
@@ -322,13 +306,10 @@ def _if_largest(x: Any, out: Any, g: Any) -> Any:
 def _build_max_gradient(x: Any, out: Any, g: Any, *, window: Any, stride: Any, pad: Any, ignore_border: bool) -> Any:
     windows, dtype = _windows(x, window, stride, pad, ignore_border), g.type.dtype
     g, x = _wide(g), _room_for_all(x, windows, ignore_border)
-    if not any(w.more for w in windows) or prod(window) <= UNROLLED_ELEMENTS:
+    if not any(w.overlap for w in windows) or prod(window) <= UNROLLED_ELEMENTS:
         spread = _spread(_if_largest, windows, x, (out, g))
     else:
-        at = _positions(windows)
-        values = _if_largest(getitem(x, at), _beside_positions(out, windows), _beside_positions(g, windows))
-        zeros = broadcast_to(constant(0, dtype=g.type.dtype), shape_tuple(x))
-        spread = inc_subtensor(getitem(zeros, at), values)
+        spread = _spread_to_largest(x, windows, out, g)
     return cast(_unpadded(spread, windows, ignore_border), dtype)
 
 
@@ -337,7 +318,7 @@ def _build_max_at(x: Any, out: Any, g: Any, *, window: Any, stride: Any, pad: An
     x, g = (_padded(v, windows, ignore_border, 0) for v in (x, _wide(g)))
     if prod(window) <= UNROLLED_ELEMENTS:
         pairs = zip(_slices(x, windows), _slices(g, windows), strict=True)
-        return cast(_combined(_add, [_if_largest(a, out, b) for a, b in pairs]), dtype)
+        return cast(_combined(add, [_if_largest(a, out, b) for a, b in pairs]), dtype)
     at = _positions(windows)
     values = _if_largest(getitem(x, at), _beside_positions(out, windows), getitem(g, at))
     return cast(_of_positions(values, windows, False), dtype)
@@ -348,23 +329,36 @@ def _build_sum_gradient(x: Any, g: Any, *, window: Any, stride: Any, pad: Any, i
     g = _wide(g)
     if mode.startswith("average"):
         g = g / _counts(windows, ignore_border, mode, x.type.ndim, g.type.dtype)
-    if not any(w.more for w in windows) or prod(window) <= JOINT_ELEMENTS:
-        return cast(_unpadded(_spread(_only, windows, None, (g,)), windows, ignore_border), dtype)
+    if not any(w.overlap for w in windows) or prod(window) <= JOINT_ELEMENTS:
+        return cast(_unpadded(_spread(_of_window, windows, None, (g,)), windows, ignore_border), dtype)
     for w in windows:
-        last = tuple(range(w.axis + 1, g.type.ndim))
-        g = dimshuffle(g, (*range(w.axis), *last, w.axis)) if last else g
-        moved = Windows(g.type.ndim - 1, w.length, w.size, w.stride, w.pad, w.count)
-        if not w.more or w.size <= UNROLLED_ELEMENTS:
-            g = _spread(_only, [moved], None, (g,))
-        else:
-            zeros = broadcast_to(constant(0, dtype=g.type.dtype), (*shape_tuple(g)[:-1], w.padded))
-            g = inc_subtensor(getitem(zeros, _positions([moved])), dimshuffle(g, (*range(g.type.ndim), "x")))
-        g = dimshuffle(g, (*range(w.axis), g.type.ndim - 1, *(a - 1 for a in last))) if last else g
+        g = _along_last(g, w, _spread_sum)
     return cast(_unpadded(g, windows, ignore_border), dtype)
 
 
-def _only(x: None, g: Any) -> Any:
+def _spread_sum(g: Any, w: Windows) -> Any:
+    """For each element along the last axis the sum over its windows."""
+    if not w.overlap or w.size <= UNROLLED_ELEMENTS:
+        return _spread(_of_window, [w], None, (g,))
+    return _added(_beside_positions(g, [w]), [w], (*shape_tuple(g)[:-1], w.padded))
+
+
+def _of_window(x: None, g: Any) -> Any:
     return g
+
+
+def _spread_to_largest(x: Any, windows: Sequence[Windows], out: Any, g: Any) -> Any:
+    """For each element of x, which has room for all windows, the sum of g over those whose maximum it is."""
+    values = _if_largest(
+        getitem(x, _positions(windows)), _beside_positions(out, windows), _beside_positions(g, windows)
+    )
+    return _added(values, windows, shape_tuple(x))
+
+
+def _added(values: Any, windows: Sequence[Windows], shape: Sequence[Length]) -> Any:
+    """Zeros of a shape, to which the values of all windows and positions in them are added where they stand."""
+    zeros = broadcast_to(constant(0, dtype=values.type.dtype), tuple(shape))
+    return inc_subtensor(getitem(zeros, _positions(windows)), values)
 
 
 # -- oracles ---------------------------------------------------------------------------------------------------------
@@ -578,10 +572,7 @@ def max_pool_grad(
     if _is_known(how):
         return apply(MAX_POOL_GRAD, x, maxout, gz, **how)
     padded, windows = _of_symbolic(x, how, _lowest(x.type.dtype))
-    at = _positions(windows)
-    values = _if_largest(getitem(padded, at), _beside_positions(maxout, windows), _beside_positions(gz, windows))
-    zeros = broadcast_to(constant(0, dtype=gz.type.dtype), shape_tuple(padded))
-    return _cut(inc_subtensor(getitem(zeros, at), values), windows)
+    return _cut(_spread_to_largest(padded, windows, maxout, gz), windows)
 
 
 def average_pool_grad(
@@ -603,8 +594,7 @@ def average_pool_grad(
     padded, windows = _of_symbolic(x, how, 0)
     if mode.startswith("average"):
         gz = gz / _counts(windows, ignore_border, mode, x.type.ndim, gz.type.dtype)
-    zeros = broadcast_to(constant(0, dtype=gz.type.dtype), shape_tuple(padded))
-    return _cut(inc_subtensor(getitem(zeros, _positions(windows)), _beside_positions(gz, windows)), windows)
+    return _cut(_added(_beside_positions(gz, windows), windows, shape_tuple(padded)), windows)
 
 
 def pool_shape(
@@ -739,13 +729,8 @@ def _of_windows(name: str, v: Any, x: Any, how: dict[str, Any]) -> Any:
     v, first = as_variable(v), x.type.ndim - len(how["window"])
     if v.type.ndim != x.type.ndim:
         raise OpTypeError(f"{name}: wants one number for each window, with {x.type.ndim} axes, got {v.type}")
-    of_axes = list(zip(how["window"], how["stride"], how["pad"], strict=True))
-    for axis in range(x.type.ndim):
-        wanted = shape_i(x, axis) if x.type.shape[axis] is None else x.type.shape[axis]
-        if axis >= first:
-            k, s, p = of_axes[axis - first]
-            wanted = _symbolic_count(wanted, k, s, p, how["ignore_border"])
-        own = shape_i(v, axis) if v.type.shape[axis] is None else v.type.shape[axis]
+    wanted_shape = (*shape_tuple(x)[:first], *(w.count for w in _windows(x, **how)))
+    for axis, (wanted, own) in enumerate(zip(wanted_shape, shape_tuple(v), strict=True)):
         message = f"{name}: wants one number for each window, but axis {axis} has another length than there are windows"
         if isinstance(wanted, int) and isinstance(own, int):
             if wanted != own:
@@ -757,22 +742,19 @@ def _of_windows(name: str, v: Any, x: Any, how: dict[str, Any]) -> Any:
 
 def _symbolic_count(n: Any, k: Any, s: Any, p: Any, ignore_border: bool) -> Any:
     if ignore_border or (isinstance(k, int) and isinstance(s, int)):
-        return window_count(_Lengths, n, k, s, p, ignore_border)
-    covered = maximum((n - 1 - k + s) // s, 0) + 1
+        return window_count(LENGTHS, n, k, s, p, ignore_border)
+    covered = LENGTHS.maximum((n - 1 - k + s) // s, 0) + 1
     return switch(ge(s, k), (n - 1) // s + 1, covered)
 
 
 def _of_symbolic(x: Any, how: dict[str, Any], fill: Any) -> tuple[Any, list[Windows]]:
     """x with room for all windows, and these."""
-    windows, first = [], x.type.ndim - len(how["window"])
-    for axis, (k, s, p) in enumerate(zip(how["window"], how["stride"], how["pad"], strict=True), first):
-        n = shape_i(x, axis)
-        windows.append(Windows(axis, n, k, s, p, _symbolic_count(n, k, s, p, how["ignore_border"])))
+    windows = _windows(x, **how)
     return _fitted(x, [(w.axis, w.pad, w.length, _room(w)) for w in windows], fill), windows
 
 
 def _room(w: Windows) -> Any:
-    return _Lengths.maximum(w.count * w.stride + w.size, w.length + 2 * w.pad)
+    return LENGTHS.maximum(w.count * w.stride + w.size, w.length + 2 * w.pad)
 
 
 def _cut(x: Any, windows: Sequence[Windows]) -> Any:

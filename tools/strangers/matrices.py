@@ -1190,9 +1190,9 @@ def difference(at: Any, delta: dict[str, np.ndarray]) -> tuple[np.ndarray, float
 def gap_of_sides(at: Any, delta: dict[str, np.ndarray], h: float = 1e-5) -> float:
     """How far the derivatives along a direction to both of its sides are from each other; 0 where the distance shrinks
     with the step, as a curvature's does."""
-    gaps = []
+    gaps, here = [], at()
     for step in (h, 10 * h):
-        up, here, down = at((delta, step)), at(), at((delta, -step))
+        up, down = at((delta, step)), at((delta, -step))
         if any(isinstance(f, Exception) for f in (up, here, down)):
             return 0.0
         gaps.append(float(abs((up - here) - (here - down)).max(initial=0.0)) / step)

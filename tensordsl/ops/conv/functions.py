@@ -114,33 +114,28 @@ def _lengths(what: str, shape: Any, rank: int) -> list[Any]:
     return [shape[k - rank] for k in range(rank)]
 
 
-def _hint(shape: Any) -> Any:
-    """A shape as hints, where it is a sequence."""
-    if not isinstance(shape, tuple | list):
-        return None
-    return tuple([known_int(n) if hasattr(n, "type") else n for n in shape])
+def _of_channels(found: Any, shape: Any, what: str) -> Any:
+    """A result, where the shape that is said of it is a sequence: with its first two lengths as a call checks them."""
+    if not isinstance(shape, tuple | list) or len(shape) != found.type.ndim:
+        return found
+    hint = [known_int(n) if hasattr(n, "type") else n for n in shape[:2]]
+    if all(n is None for n in hint):
+        return found
+    return _of_shape(found, (*hint, *(None for _ in shape[2:])), what, "the result")
 
 
 def _by_inputs(
     what: str, rank: int, output_grad: Any, filters: Any, input_shape: Any, filter_shape: Any, **attrs: Any
 ) -> Any:
     w, g = _operands(what, rank, filters=(filters, filter_shape), output_grad=(output_grad, None))
-    found = apply(CONV_INPUTS, w, g, *_lengths(what, input_shape, rank), **attrs)
-    hint = _hint(input_shape)
-    if hint is None or len(hint) != rank + 2 or not any(n is not None for n in hint[:2]):
-        return found
-    return _of_shape(found, (*hint[:2], *(None,) * rank), what, "the result")
+    return _of_channels(apply(CONV_INPUTS, w, g, *_lengths(what, input_shape, rank), **attrs), input_shape, what)
 
 
 def _by_weights(
     what: str, rank: int, input: Any, output_grad: Any, filter_shape: Any, input_shape: Any, **attrs: Any
 ) -> Any:
     x, g = _operands(what, rank, input=(input, input_shape), output_grad=(output_grad, None))
-    found = apply(CONV_WEIGHTS, x, g, *_lengths(what, filter_shape, rank), **attrs)
-    hint = _hint(filter_shape)
-    if hint is None or len(hint) != rank + 2 or not any(n is not None for n in hint[:2]):
-        return found
-    return _of_shape(found, (*hint[:2], *(None,) * rank), what, "the result")
+    return _of_channels(apply(CONV_WEIGHTS, x, g, *_lengths(what, filter_shape, rank), **attrs), filter_shape, what)
 
 
 def conv2d_grad_wrt_inputs(

@@ -15,8 +15,9 @@ import numpy as np
 
 from tensordsl.base.records import record
 from tensordsl.graph.types import INTEGERS
-from tensordsl.graph.variables import STATIC, Dims, Kernel, Op, apply
+from tensordsl.graph.variables import Dims, Kernel, Op, apply
 from tensordsl.ops.array.shape import shape_i
+from tensordsl.ops.lengths import LENGTHS
 
 Padding = str | tuple[tuple[int, int], ...]  # "valid", "half", "full", or what is added before and behind each axis
 
@@ -123,17 +124,6 @@ def _same_lengths(d: Dims, found: Sequence[Any], wanted: Sequence[Any]) -> None:
 
 
 # -- the same in NumPy: one tap after the other ------------------------------------------------------------------------
-class _Numbers:
-    """The algebra of the rules above over numbers, with arrays as operands; and over variables as lengths."""
-
-    add, sub = staticmethod(lambda a, b: a + b), staticmethod(lambda a, b: a - b)
-    mul, floordiv = staticmethod(lambda a, b: a * b), staticmethod(lambda a, b: a // b)
-    shape, value, same = staticmethod(np.shape), staticmethod(int), staticmethod(STATIC.same)
-
-
-NUMBERS: Any = _Numbers()
-
-
 def _wide(dtype: Any) -> Any:
     return np.result_type(dtype, "float64") if np.dtype(dtype).kind in "fc" else np.dtype(dtype)
 
@@ -149,7 +139,7 @@ def _taps(at: Geometry, kernel: Sequence[int], result: Sequence[int]) -> Any:
 
 
 def _padded(x: Any, kernel: Sequence[int], at: Geometry) -> tuple[Any, list[tuple[int, int]]]:
-    around = [pads(NUMBERS, at.padding, a, k, at.dilation[a]) for a, k in enumerate(kernel)]
+    around = [pads(LENGTHS, at.padding, a, k, at.dilation[a]) for a, k in enumerate(kernel)]
     least = [(max(before, 0), max(behind, 0)) for before, behind in around]
     x = np.asarray(x, _wide(x.dtype))
     wide = np.pad(x, [(0, 0), (0, 0), *least])
@@ -157,7 +147,7 @@ def _padded(x: Any, kernel: Sequence[int], at: Geometry) -> tuple[Any, list[tupl
 
 
 def _numpy_conv(x: Any, w: Any, **attrs: Any) -> Any:
-    at, kernel, shape = Geometry(**attrs), w.shape[2:], _conv_shape(NUMBERS, x, w, **attrs)
+    at, kernel, shape = Geometry(**attrs), w.shape[2:], _conv_shape(LENGTHS, x, w, **attrs)
     found = shape[2:]
     wide, _ = _padded(x, kernel, at)
     parts = np.asarray(w, wide.dtype).reshape(at.groups, w.shape[0] // at.groups, *w.shape[1:])
@@ -170,7 +160,7 @@ def _numpy_conv(x: Any, w: Any, **attrs: Any) -> Any:
 
 def _numpy_inputs(w: Any, g: Any, *lengths: Any, **attrs: Any) -> Any:
     at, kernel, sizes = Geometry(**attrs), w.shape[2:], [int(n) for n in lengths]
-    x = np.zeros(_inputs_shape(NUMBERS, w, g, *sizes, **attrs), w.dtype)
+    x = np.zeros(_inputs_shape(LENGTHS, w, g, *sizes, **attrs), w.dtype)
     wide, around = _padded(x, kernel, at)
     each = w.shape[0] // at.groups
     parts = np.asarray(w, wide.dtype).reshape(at.groups, each, *w.shape[1:])
@@ -184,7 +174,7 @@ def _numpy_inputs(w: Any, g: Any, *lengths: Any, **attrs: Any) -> Any:
 
 def _numpy_weights(x: Any, g: Any, *lengths: Any, **attrs: Any) -> Any:
     at, kernel = Geometry(**attrs), [int(k) for k in lengths]
-    shape = _weights_shape(NUMBERS, x, g, *kernel, **attrs)
+    shape = _weights_shape(LENGTHS, x, g, *kernel, **attrs)
     wide, _ = _padded(x, kernel, at)
     of_group, each = x.shape[1] // at.groups, g.shape[1] // at.groups
     w = np.zeros((at.groups, each, of_group, *kernel), wide.dtype)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensordsl.graph.variables import Variable
-from tensordsl.ops.conv.rows import NUMBERS, Padding, extent_of_taps, pads
+from tensordsl.ops.conv.rows import Padding, extent_of_taps, pads
+from tensordsl.ops.lengths import LENGTHS
 from tensordsl.ops.operands import known_int
 
 Shape = tuple[int | None, ...]
@@ -89,7 +90,7 @@ def border_mode_to_pad(mode: Any, convdim: int, kshp: Sequence[int]) -> tuple[tu
     ((1, 1), (2, 2))
     """
     padding = padding_of(mode, convdim)
-    return tuple([pads(NUMBERS, padding, axis, k, 1) for axis, k in enumerate(kshp)])
+    return tuple([pads(LENGTHS, padding, axis, k, 1) for axis, k in enumerate(kshp)])
 
 
 def get_conv_shape_1axis(
@@ -104,8 +105,8 @@ def get_conv_shape_1axis(
         return None
     pair = isinstance(border_mode, tuple | list)
     padding = padding_of((tuple(border_mode),) if pair else border_mode, 1)
-    before, behind = pads(NUMBERS, padding, 0, kernel_shape, dilation)
-    room = image_shape + before + behind - extent_of_taps(NUMBERS, kernel_shape, dilation)
+    before, behind = pads(LENGTHS, padding, 0, kernel_shape, dilation)
+    room = image_shape + before + behind - extent_of_taps(LENGTHS, kernel_shape, dilation)
     return room // subsample + 1
 
 
@@ -146,7 +147,7 @@ def get_conv_gradweights_shape_1axis(
     else:
         pair = isinstance(border_mode, tuple | list)
         padding = padding_of((tuple(border_mode),) if pair else border_mode, 1)
-        before, behind = pads(NUMBERS, padding, 0, 1, 1)
+        before, behind = pads(LENGTHS, padding, 0, 1, 1)
         reach = image_shape + before + behind - top_shape
     return reach // dilation + 1
 
@@ -179,8 +180,8 @@ def get_conv_gradinputs_shape_1axis(
         return None
     pair = isinstance(border_mode, tuple | list)
     padding = padding_of((tuple(border_mode),) if pair else border_mode, 1)
-    before, behind = pads(NUMBERS, padding, 0, kernel_shape, dilation)
-    return top_shape - 1 + extent_of_taps(NUMBERS, kernel_shape, dilation) - before - behind
+    before, behind = pads(LENGTHS, padding, 0, kernel_shape, dilation)
+    return top_shape - 1 + extent_of_taps(LENGTHS, kernel_shape, dilation) - before - behind
 
 
 def get_conv_gradinputs_shape(

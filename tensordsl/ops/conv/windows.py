@@ -17,7 +17,8 @@ from tensordsl.ops.array.pad import pad
 from tensordsl.ops.array.shape import dimshuffle, reshape, shape_i
 from tensordsl.ops.array.write import inc_subtensor
 from tensordsl.ops.control import require
-from tensordsl.ops.conv.rows import NUMBERS, Geometry, lengths_of, output_lengths, pads
+from tensordsl.ops.conv.rows import Geometry, lengths_of, output_lengths, pads
+from tensordsl.ops.lengths import LENGTHS
 from tensordsl.ops.linalg.products import batched_dot, dot
 from tensordsl.ops.math.comparisons import and_, ge
 from tensordsl.ops.operands import known_int
@@ -35,9 +36,8 @@ class Windows:
 
 def windows(lengths: Sequence[Any], kernel: Sequence[Any], result: Sequence[Any], at: Geometry) -> Windows:
     """Of variables."""
-    d = NUMBERS
     rank = len(kernel)
-    around = [pads(d, at.padding, a, k, at.dilation[a]) for a, k in enumerate(kernel)]
+    around = [pads(LENGTHS, at.padding, a, k, at.dilation[a]) for a, k in enumerate(kernel)]
     padded = [n + before + behind for n, (before, behind) in zip(lengths, around, strict=True)]
     places: Any = 0
     for axis, (k, q) in enumerate(zip(kernel, result, strict=True)):
@@ -59,11 +59,10 @@ def _product(lengths: Sequence[Any]) -> Any:
 
 def _fitting(x: Any, lengths: Sequence[Any], kernel: Sequence[Any], at: Geometry) -> Any:
     """x, where a call makes sure that kernels have taps and fit."""
-    d = NUMBERS
     for axis, (n, k) in enumerate(zip(lengths, kernel, strict=True)):
         if known_int(n) is not None and known_int(k) is not None:
             continue  # the shape rule has looked
-        before, behind = pads(d, at.padding, axis, k, at.dilation[axis])
+        before, behind = pads(LENGTHS, at.padding, axis, k, at.dilation[axis])
         fits = and_(ge(k, 1), ge(n + before + behind, (k - 1) * at.dilation[axis] + 1))
         x = require(x, fits, f"convolution: a kernel is empty, or does not fit into padded spatial axis {axis}")
     return x
@@ -104,8 +103,7 @@ def conv_of_windows(x: Any, w: Any, **attrs: Any) -> Any:
     at = Geometry(**attrs)
     kernel, n, o = lengths_of(w), shape_i(x, 0), shape_i(w, 0)
     x = _fitting(x, lengths_of(x), kernel, at)
-    d = NUMBERS
-    result = output_lengths(d, lengths_of(x), kernel, at)
+    result = output_lengths(LENGTHS, lengths_of(x), kernel, at)
     wins = windows(lengths_of(x), kernel, result, at)
     y = _times(_matrix_of(w, at.groups), _columns(x, wins, at.groups), at.groups)
     y = dimshuffle(reshape(y, (o, n, _product(result)), ndim=3), (1, 0, 2))

@@ -124,8 +124,8 @@ def _of_matrices(what: str, x: Any, axes: tuple[int, ...], ord: Any, keepdims: b
 
 
 def _one_of_equal(s: Any, is_largest: bool) -> Any:
-    """The largest or the smallest singular value, none of none: a gradient that all of equal ones had would be no
-    subgradient of the norm, but that times their number."""
+    """The largest or the smallest singular value, along an axis of length 1; no value of an empty matrix.  If all equal
+    values got the gradient, it would be their number times a subgradient of the norm."""
     return getitem(s, (..., slice(None, 1) if is_largest else slice(-1, None)))
 
 
@@ -146,9 +146,8 @@ def cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = apply(SVDVALS, a)
         last = s.type.ndim - 1
-        largest, smallest = (
-            reduce.max(_one_of_equal(s, True), axis=last), reduce.min(_one_of_equal(s, False), axis=last),
-        )  # fmt: skip
+        largest = reduce.max(_one_of_equal(s, True), axis=last)
+        smallest = reduce.min(_one_of_equal(s, False), axis=last)
         found = smallest / largest if p == -2 else largest / smallest
         # 0 / 0 of a matrix of zeros counts as infinite, what nan makes stays.
         return switch(isnan(found) & ~isnan(largest), constant(np.inf, dtype=found.type.dtype), found)
