@@ -22,7 +22,6 @@ FORMULAS = (
     "sqrt(a**2 + b**2)", "where(a > b, a, b)", "sin(a) + arcsinh(a/b)", "sum(a*b)", "a*3 + i",
 )  # fmt: skip
 SIZES = (10, 1_000, 100_000, 1_000_000)
-MARK = "<!-- made by python -m benchmarks.formulas -->"
 
 
 def times(formula: str, n: int) -> dict[str, float]:
@@ -72,9 +71,9 @@ def main() -> None:
     made = table()
     print(made.splitlines()[-1])
     if page is not None:
-        text = page.read_text()
-        before, _, rest = text.partition(MARK)
-        page.write_text(f"{before}{MARK}\n\n{made}\n{rest[rest.index('<!-- end -->') - 1 :]}")
+        from benchmarks.__main__ import write_table  # late: it loads all suites
+
+        write_table(page, f"\n{made}\n\n", "formulas")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from tensordsl.ops.math.elementwise import cast, switch
 from tensordsl.ops.operands import constant
 from tensordsl.tensor.dispatch import call_ufunc
 
-WEAK = (bool, int, float, complex)  # Python's numbers: an array beside them keeps its dtype, as in NumPy
+WEAK = (bool, int, float, complex)  # Python's numbers: an array beside them keeps its dtype, as in NumPy (NEP 50)
 OPERATORS: dict[type, tuple[np.ufunc, Callable[..., Any]]] = {
     ast.Add: (np.add, operator.add), ast.Sub: (np.subtract, operator.sub), ast.Mult: (np.multiply, operator.mul),
     ast.Div: (np.true_divide, operator.truediv), ast.FloorDiv: (np.floor_divide, operator.floordiv),
@@ -51,14 +51,15 @@ WHOLE = (np.floor, np.ceil, np.trunc)  # integers are their own
 REDUCTIONS: dict[str, Callable[..., Any]] = {
     name: getattr(reduce, name) for name in "sum prod min max mean any all".split()
 }
-PARTS = ("real", "imag", "complex", "where")
-LARGEST_SHIFT = 64  # bits: constants of a formula are folded while they are 64-bit numbers
-KEPT = 1024  # formulas
+FUNCTIONS = {*UFUNCS, *REDUCTIONS, "real", "imag", "complex", "where"}
+CONSTANT_BITS = 64  # constants of a formula are folded while they have no more
+KEPT_FORMULAS = 1024
 
 
 @record
 class Weak:
-    """A number of Python's whose value a call gives; `is_input`: a variable of the caller, which the call checks."""
+    """A number of Python's whose value a call gives (a "weak scalar" of NEP 50); `is_input`: a variable of the caller,
+    which the call checks."""
 
     variable: Any
     kind: type
@@ -82,14 +83,14 @@ class Formula:
     def __init__(self, text: str) -> None:
         self.text = text
         self.body = _parsed(text)
-        found = dict.fromkeys(n.id for n in ast.walk(self.body) if isinstance(n, ast.Name))
-        called = {id(n.func) for n in ast.walk(self.body) if isinstance(n, ast.Call)}
-        functions = {n.id for n in ast.walk(self.body) if isinstance(n, ast.Name) and id(n) in called}
-        values = {n.id for n in ast.walk(self.body) if isinstance(n, ast.Name) and id(n) not in called}
-        for name in sorted(functions - UFUNCS.keys() - REDUCTIONS.keys() - set(PARTS)):
-            known = sorted({*UFUNCS, *REDUCTIONS, *PARTS})
-            raise _refused(text, self.body, f"there is no function {name}; there are {', '.join(known)}")
-        self.names = tuple(name for name in found if name in values)
+        trees = list(ast.walk(self.body))
+        called = {id(tree.func): tree.func for tree in trees if isinstance(tree, ast.Call)}
+        for callee in called.values():
+            if isinstance(callee, ast.Name) and callee.id not in FUNCTIONS:
+                message = f"there is no function {callee.id}; there are {', '.join(sorted(FUNCTIONS))}"
+                raise _refused(text, self.body, message)
+        names = (tree.id for tree in trees if isinstance(tree, ast.Name) and id(tree) not in called)
+        self.names = tuple(dict.fromkeys(names))
         self.cases: dict[tuple[Any, ...], Case] = {}
         self.latest: Case | None = None
 
@@ -119,15 +120,13 @@ class Formula:
                 key.append(kind)
                 continue
             if kind is not np.ndarray:
-                values[k] = value = _array(self.names[k], value)
+                values[k] = value = np.asarray(value)
             shape = value.shape
             key.append(value.dtype)
             key.append(tuple([n == 1 for n in shape]) if 1 in shape else len(shape))
         found = self.cases.get(tuple(key))
         if found is None:
-            found = self.cases[tuple(key)] = self._compiled([_native(*x) for x in zip(self.names, values, strict=True)])
-        if found.arrays is None:
-            values[:] = [_native(*x) for x in zip(self.names, values, strict=True)]
+            found = self.cases[tuple(key)] = self._compiled(values)
         return found
 
     def _compiled(self, values: Sequence[Any]) -> Case:
@@ -140,7 +139,7 @@ class Formula:
                 given[name] = Weak(variable, kind, is_input=True)
             else:
                 shape = tuple(1 if n == 1 else None for n in value.shape)
-                variable = given[name] = TensorType(str(value.dtype), shape)(name)
+                variable = given[name] = TensorType(_dtype(name, value), shape)(name)
             inputs.append(variable)
         builder = _Builder(self.text, given)
         result = builder.strong(builder.value(self.body))
@@ -196,7 +195,7 @@ class _Builder:
     def _folded(self, tree: ast.expr, of_python: Callable[..., Any], numbers: list[Any]) -> Any:
         if of_python in (operator.pow, operator.lshift) and all(isinstance(x, int) for x in numbers):
             x, y = numbers
-            if y * (x.bit_length() if of_python is operator.pow else 1) > LARGEST_SHIFT:
+            if y * (x.bit_length() if of_python is operator.pow else 1) > CONSTANT_BITS:
                 raise _refused(self.text, tree, "a constant is no 64-bit number")
         try:
             return of_python(*numbers)
@@ -244,11 +243,9 @@ class _Builder:
         if ufunc in COMPARISONS:  # Python's integers are compared exactly with those of any dtype
             arguments = [self._exact(x, arguments) for x in arguments]
         kinds = [np.dtype(x.type.dtype) if isinstance(x, Variable) else _kind(x) for x in arguments]
-        dtypes = tuple(np.dtype(bool) if k is bool else k for k in kinds)
-        if all(isinstance(k, type) for k in kinds):
-            dtypes = tuple(np.dtype(k) for k in kinds)
+        are_weak = all(isinstance(k, type) for k in kinds)  # then as arrays; truth values always
         try:
-            loop = ufunc.resolve_dtypes((*dtypes, None))
+            loop = ufunc.resolve_dtypes((*(np.dtype(k) if are_weak or k is bool else k for k in kinds), None))
         except TypeError as error:
             raise TypeError(f"evaluate({self.text!r}): {_source(self.text, tree)}: {error}") from None
         operands = [self.cast(x, dtype) for x, dtype in zip(arguments, loop, strict=False)]
@@ -329,20 +326,12 @@ def _refused(text: str, tree: ast.expr, message: str) -> ValueError:
     return ValueError(f"evaluate({text!r}): {_source(text, tree)}: {message}")
 
 
-def _array(name: str, value: Any) -> np.ndarray[Any, Any]:
-    array = np.asarray(value)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"evaluate: {name} is an array of {array.dtype}; wants numbers or truth values")
-    return array
-
-
-def _native(name: str, value: Any) -> Any:
-    """An array of a dtype that functions take."""
-    if type(value) in WEAK:
-        return value
-    if value.dtype.kind not in "biufc" or value.dtype.newbyteorder("=").name not in ALL_DTYPES:
-        raise TypeError(f"evaluate: {name} is an array of {value.dtype}; wants one of {', '.join(ALL_DTYPES)}")
-    return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
+def _dtype(name: str, array: np.ndarray[Any, Any]) -> str:
+    """That of numbers in this machine's byte order, which functions convert to."""
+    found = str(array.dtype.newbyteorder("="))
+    if found not in ALL_DTYPES:
+        raise TypeError(f"evaluate: {name} is an array of {array.dtype}; wants one of {', '.join(ALL_DTYPES)}")
+    return found
 
 
 def _demand_fits(number: int, dtype: np.dtype[Any]) -> None:
@@ -396,10 +385,7 @@ def evaluate(
     if formula is None:
         formula = _remember(ex)
     if local_dict is None:
-        frame = sys._getframe(1)
-        local_dict = frame.f_locals
-        if global_dict is None:
-            global_dict = frame.f_globals
+        local_dict, global_dict = _of_caller(global_dict)
     _latest.formula = formula
     result = formula(_looked_up(formula, local_dict, global_dict))
     if out is None and order in ("K", "A", "C") and where is True:
@@ -418,9 +404,8 @@ def re_evaluate(local_dict: Mapping[str, Any] | None = None, global_dict: Mappin
     formula = getattr(_latest, "formula", None)
     if formula is None:
         raise RuntimeError("re_evaluate: this thread has evaluated no formula yet")
-    frame = sys._getframe(1)
     if local_dict is None:
-        local_dict, global_dict = frame.f_locals, frame.f_globals if global_dict is None else global_dict
+        local_dict, global_dict = _of_caller(global_dict)
     return formula(_looked_up(formula, local_dict, global_dict))
 
 
@@ -432,9 +417,8 @@ def validate(
     >>> print(validate("spam(1)"))
     evaluate('spam(1)'): spam(1): there is no function spam; there are abs, absolute, all, any, arccos...
     """
-    frame = sys._getframe(1)
     if local_dict is None:
-        local_dict, global_dict = frame.f_locals, frame.f_globals if global_dict is None else global_dict
+        local_dict, global_dict = _of_caller(global_dict)
     try:
         evaluate(ex, local_dict, global_dict, **others)
     except Exception as error:
@@ -442,9 +426,15 @@ def validate(
     return None
 
 
+def _of_caller(global_dict: Mapping[str, Any] | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The local and, if these are not given, the global variables of who called the public function."""
+    frame = sys._getframe(2)
+    return frame.f_locals, frame.f_globals if global_dict is None else global_dict
+
+
 def _remember(ex: str) -> Formula:
     formula = Formula(ex)
-    if len(_formulas) >= KEPT:
+    if len(_formulas) >= KEPT_FORMULAS:
         _formulas.pop(next(iter(_formulas)), None)
     _formulas[ex] = formula
     return formula
@@ -472,7 +462,7 @@ def _placed(ex: str, result: Any, out: Any, order: str, casting: Any, where: Any
     if out is None:
         if where is not True:
             raise ValueError("evaluate: where= chooses elements of out=, which is not given")
-        return np.asarray(result, order="F" if order == "F" else None)
+        return np.asarray(result, order="F")
     if not isinstance(out, np.ndarray):
         raise TypeError(f"evaluate: out is an array, got {type(out).__name__}")
     if out.shape != result.shape:

@@ -230,6 +230,6 @@ def test_long_formulas() -> None:
 
 def test_many_formulas_are_forgotten_in_turn() -> None:
     formulas = tensordsl.functions.formulas
-    for k in range(formulas.KEPT + 5):
+    for k in range(formulas.KEPT_FORMULAS + 5):
         formulas._remember(f"A + {k}")
-    assert len(formulas._formulas) == formulas.KEPT
+    assert len(formulas._formulas) == formulas.KEPT_FORMULAS
